@@ -1,0 +1,1 @@
+//! Documents and token shards: reading, writing, compression, memory maps.

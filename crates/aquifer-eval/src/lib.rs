@@ -1,0 +1,1 @@
+//! Tasks and their scoring: bits per byte, multiple choice.

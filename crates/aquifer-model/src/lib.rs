@@ -1,0 +1,1 @@
+//! Layers, architectures and weight files in the Hugging Face layout.

@@ -1,0 +1,1 @@
+//! Plots and pages, drawn from records; writes the one file it is asked for.

@@ -1,0 +1,1 @@
+//! HTTP: the OpenAI endpoints, scheduling, and the chat page.

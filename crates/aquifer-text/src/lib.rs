@@ -1,0 +1,1 @@
+//! Tokenizers, chat templates, normalisation and n-gram models.

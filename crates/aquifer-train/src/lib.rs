@@ -1,0 +1,1 @@
+//! Recipes for pre-training, and forecasts of their memory, time and loss.
