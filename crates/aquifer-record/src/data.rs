@@ -1,0 +1,105 @@
+//! `data.json`: what happened to the documents on their way to token shards.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The funnel from raw documents to tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataReport {
+    /// Where the documents came from, for people.
+    pub source: String,
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// Inputs that could not be read, the first few: what, where, why.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
+    /// How many inputs were skipped in all.
+    #[serde(default)]
+    pub skipped_total: u64,
+    /// What a generator planted and what the stages caught; only where the truth is known.
+    #[serde(default)]
+    pub planted: Vec<Planted>,
+    /// Statements about the data that were checked, such as that no held-out question leaks.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// Documents, bytes and tokens of each split, by name (`train`, `heldout`).
+    #[serde(default)]
+    pub splits: BTreeMap<String, Size>,
+    /// Documents by language or script.
+    #[serde(default)]
+    pub languages: BTreeMap<String, u64>,
+}
+
+/// One stage of the funnel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `read`, `repair`, `exact duplicates`, ….
+    pub name: String,
+    /// What came in.
+    pub input: Size,
+    /// What went on.
+    pub output: Size,
+    /// Documents dropped (or edited, for a stage that edits) by reason.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, u64>,
+    /// A few of the dropped or edited documents.
+    #[serde(default)]
+    pub examples: Vec<Example>,
+    /// Seconds the stage took.
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+/// How much text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Documents.
+    pub documents: u64,
+    /// UTF-8 bytes.
+    pub bytes: u64,
+    /// Tokens, once there are any.
+    #[serde(default)]
+    pub tokens: u64,
+}
+
+/// One document that a stage dropped or changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// Its id.
+    pub id: String,
+    /// The rule, the measured value and the threshold.
+    pub why: String,
+    /// The beginning of its text.
+    pub text: String,
+}
+
+/// An input that could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// File and line.
+    pub at: String,
+    /// The reason.
+    pub why: String,
+}
+
+/// Planted defects of one kind against what was caught.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Planted {
+    /// `exact duplicates`, `near duplicates`, `mojibake`, ….
+    pub kind: String,
+    /// How many were planted.
+    pub planted: u64,
+    /// How many of these were caught.
+    pub caught: u64,
+}
+
+/// A statement about the data that was checked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The statement.
+    pub claim: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// The counts behind it.
+    pub evidence: String,
+}

@@ -1,0 +1,62 @@
+//! `manifest.json`: what a run was made of, so that it can be done again and compared.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Begun; if no process works on it, it was cut off and can be resumed.
+    #[default]
+    Running,
+    /// Stopped by request and saved.
+    Stopped,
+    /// Ended as planned.
+    Finished,
+    /// Ended by an error.
+    Failed,
+}
+
+/// What a run was made of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The run's name.
+    pub name: String,
+    /// Version of Aquifer.
+    pub version: String,
+    /// When it began, RFC 3339.
+    pub created: String,
+    /// The command line that began it.
+    pub command: Vec<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// The seed.
+    pub seed: u64,
+    /// Precision of matrix products with the order of bf16 ones: `bf16/pair`.
+    pub precision: String,
+    /// Instructions used.
+    pub isa: String,
+    /// The processor.
+    pub cpu: String,
+    /// Threads used.
+    pub threads: usize,
+    /// Parameters of the model.
+    #[serde(default)]
+    pub parameters: u64,
+    /// SHA-256 by what: `recipe`, `data`, `tokenizer`, `weights`.
+    #[serde(default)]
+    pub hashes: BTreeMap<String, String>,
+    /// The headline results, by name, for lists and comparisons.
+    #[serde(default)]
+    pub results: BTreeMap<String, f64>,
+    /// Seconds each stage took, in order.
+    #[serde(default)]
+    pub stages: Vec<(String, f64)>,
+    /// The reason for each choice that was made for the person.
+    #[serde(default)]
+    pub choices: Vec<(String, String)>,
+    /// What went wrong, for a failed run.
+    #[serde(default)]
+    pub error: Option<String>,
+}
