@@ -4,10 +4,14 @@
 //! instruction set; `order` says in which order sums are taken. Read a folder from the top: the contract, then
 //! `reference` (f64, the definition), then the kernels that answer to it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod math;
 pub mod order;
 pub mod precision;
 
 mod error;
+mod simd;
 
 pub use error::OpError;
 pub use order::{Begin, TokenChains, shard_count};
