@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attention;
 pub mod math;
 pub mod order;
 pub mod precision;
@@ -13,6 +14,7 @@ pub mod precision;
 mod error;
 mod simd;
 
+pub use attention::{AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached};
 pub use error::OpError;
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};
