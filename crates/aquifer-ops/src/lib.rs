@@ -8,6 +8,7 @@
 
 pub mod attention;
 pub mod math;
+pub mod matmul;
 pub mod order;
 pub mod precision;
 
@@ -16,5 +17,6 @@ mod simd;
 
 pub use attention::{AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached};
 pub use error::OpError;
+pub use matmul::{PackedWeight, linear, linear_weight_grad};
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};
