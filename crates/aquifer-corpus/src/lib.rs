@@ -1,1 +1,31 @@
 //! Documents and token shards: reading, writing, compression, memory maps.
+//!
+//! A [`Document`] is a text with an id and metadata; [`read_documents`] streams them from `.txt`, `.jsonl` and
+//! (with the feature `parquet`) `.parquet` files, from folders of these, or from any byte stream, and hands
+//! every row it cannot use back as a [`Skipped`] with file, line and reason. [`write_documents`] writes JSONL.
+//! [`ShardWriter`] and [`TokenShards`] keep tokenised documents in memory-mapped, hashed files.
+//!
+//! ```
+//! use aquifer_corpus::{read_documents, write_documents, Document, ReadOptions};
+//! let dir = tempfile::tempdir().unwrap();
+//! let path = dir.path().join("rain.jsonl.zst");
+//! write_documents(&path, [Document::new("d1", "It rained.")]).unwrap();
+//! let back: Vec<_> = read_documents(&path, &ReadOptions::default()).unwrap().collect();
+//! assert_eq!(back[0].as_ref().unwrap().text, "It rained.");
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cut;
+mod document;
+mod read;
+mod shards;
+mod write;
+
+pub use cut::{cut_document, cut_documents};
+pub use document::{Document, Message};
+pub use read::{
+    Collected, Documents, Format, ReadError, ReadOptions, Skipped, collect_documents, read_documents, read_stream,
+};
+pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
+pub use write::write_documents;

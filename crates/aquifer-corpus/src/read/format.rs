@@ -1,0 +1,82 @@
+//! Formats and compressions, by name and by first bytes.
+
+use std::io::{self, BufRead, BufReader};
+
+/// How the decompressed bytes are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Plain UTF-8 text, one document a file.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Lines(Format, Compression),
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+pub(super) enum NameError {
+    Unknown,
+    #[cfg(not(feature = "parquet"))]
+    Needs(&'static str),
+}
+
+impl Kind {
+    pub(super) fn of_name(name: &str) -> Result<Kind, NameError> {
+        let name = name.to_lowercase();
+        let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
+            (stem, Compression::Gzip)
+        } else if let Some(stem) = name.strip_suffix(".zst") {
+            (stem, Compression::Zstd)
+        } else {
+            (name.as_str(), Compression::None)
+        };
+        match stem.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("txt") => Ok(Kind::Lines(Format::Text, compression)),
+            Some("jsonl" | "ndjson") => Ok(Kind::Lines(Format::Jsonl, compression)),
+            #[cfg(feature = "parquet")]
+            Some("parquet") if compression == Compression::None => Ok(Kind::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Some("parquet") if compression == Compression::None => Err(NameError::Needs("parquet")),
+            _ => Err(NameError::Unknown),
+        }
+    }
+}
+
+impl Format {
+    pub(super) fn of_bytes(start: &[u8]) -> Format {
+        let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
+        let line = start.split(|&b| b == b'\n').next().unwrap_or_default();
+        let object =
+            line.starts_with(b"{") && line[1..].trim_ascii_start().first().is_some_and(|&b| b == b'"' || b == b'}');
+        if object { Format::Jsonl } else { Format::Text }
+    }
+}
+
+impl Compression {
+    pub(super) fn of_bytes(start: &[u8]) -> Compression {
+        match start {
+            [0x1F, 0x8B, ..] => Compression::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Compression::Zstd,
+            _ => Compression::None,
+        }
+    }
+
+    pub(super) fn open(self, raw: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
+        Ok(match self {
+            Compression::None => raw,
+            Compression::Gzip => Box::new(BufReader::with_capacity(1 << 17, flate2::bufread::MultiGzDecoder::new(raw))),
+            Compression::Zstd => Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::with_buffer(raw)?)),
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! Documents out of files, folders and streams: one at a time, in a fixed order, memory bounded by one document.
+//!
+//! What cannot be used is never dropped in silence: the iterator hands it back as a [`Skipped`].
+
+mod error;
+mod format;
+mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod text;
+mod walk;
+
+pub use error::{ReadError, Skipped};
+pub use format::Format;
+
+use crate::Document;
+use aquifer_record::progress::Unit;
+use aquifer_record::{Progress, Stop};
+use format::{Compression, Kind};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// The field (or Parquet column) that holds the text; by default `text`, else `content`, else the turns of `messages`.
+    pub text_field: Option<String>,
+    /// A text file longer than this is handed out in several documents, cut at paragraphs (default 4 MiB).
+    pub max_text_bytes: usize,
+    /// A JSONL line longer than this is skipped (default 256 MiB).
+    pub max_line_bytes: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        ReadOptions { text_field: None, max_text_bytes: 4 << 20, max_line_bytes: 256 << 20 }
+    }
+}
+
+type Rows = Box<dyn Iterator<Item = Result<Document, Skipped>> + Send>;
+
+/// The documents of an input, in order.
+pub struct Documents {
+    files: VecDeque<walk::Found>,
+    current: Option<Rows>,
+    options: ReadOptions,
+    total_bytes: u64,
+    bytes_read: Arc<AtomicU64>,
+}
+
+/// Opens a file, or a folder recursively in sorted order. Files with another extension inside a folder are skipped
+/// and listed; hidden ones (`.name`) are passed over.
+///
+/// Ids are what the rows say; a text file is named by its path below `path` (`file`, or `file#1`, `file#2`, … where it
+/// is too long for one document), a row without an id by its line (`file#12`).
+///
+/// # Errors
+/// When `path` is not there, cannot be listed, is a file of an unknown kind or one this program was built without, or
+/// is a folder with nothing readable in it.
+pub fn read_documents(path: &Path, options: &ReadOptions) -> Result<Documents, ReadError> {
+    let files = walk::find(path)?;
+    let total_bytes = files.iter().map(|found| found.bytes).sum();
+    let (options, bytes_read) = (options.clone(), Arc::new(AtomicU64::new(0)));
+    Ok(Documents { files: files.into(), current: None, options, total_bytes, bytes_read })
+}
+
+/// Reads documents from a stream such as standard input, called `name` in ids and reasons. Compression is told by the
+/// first bytes, and without a `format` so is the format: JSONL where the first line looks like a JSON object, else text.
+///
+/// # Errors
+/// When the stream cannot be read at all.
+pub fn read_stream(
+    stream: impl Read + Send + 'static,
+    name: &str,
+    format: Option<Format>,
+    options: &ReadOptions,
+) -> Result<Documents, ReadError> {
+    let failed = |source| ReadError::Unreadable { path: PathBuf::from(name), source };
+    let mut raw = BufReader::with_capacity(1 << 16, stream);
+    let compression = Compression::of_bytes(raw.fill_buf().map_err(failed)?);
+    let mut reader = compression.open(Box::new(raw)).map_err(failed)?;
+    let format = match format {
+        Some(format) => format,
+        None => Format::of_bytes(reader.fill_buf().map_err(failed)?),
+    };
+    let current = Some(rows(reader, name.to_owned(), format, options));
+    let (options, bytes_read) = (options.clone(), Arc::new(AtomicU64::new(0)));
+    Ok(Documents { files: VecDeque::new(), current, options, total_bytes: 0, bytes_read })
+}
+
+fn rows(reader: Box<dyn BufRead + Send>, name: String, format: Format, options: &ReadOptions) -> Rows {
+    match format {
+        Format::Text => Box::new(text::Pieces::new(reader, name, options.max_text_bytes)),
+        Format::Jsonl => Box::new(jsonl::Lines::new(reader, name, options)),
+    }
+}
+
+impl Documents {
+    /// Bytes of all files, as they lie on the disk; 0 for a stream.
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Bytes read from them so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Relaxed)
+    }
+
+    fn open(&self, found: walk::Found) -> Result<Rows, Skipped> {
+        let skipped = |reason: String| Skipped { file: found.name.clone(), line: None, reason };
+        match found.kind {
+            Err(reason) => Err(skipped(reason)),
+            Ok(Kind::Lines(format, compression)) => {
+                let unreadable = |e: io::Error| skipped(format!("it cannot be read: {e}"));
+                let file = File::open(&found.path).map_err(unreadable)?;
+                let counted = Counted { inner: file, count: self.bytes_read.clone() };
+                let raw = BufReader::with_capacity(1 << 17, counted);
+                let reader = compression.open(Box::new(raw)).map_err(unreadable)?;
+                Ok(rows(reader, found.name.clone(), format, &self.options))
+            }
+            #[cfg(feature = "parquet")]
+            Ok(Kind::Parquet) => {
+                self.bytes_read.fetch_add(found.bytes, Relaxed);
+                parquet::open(&found.path, found.name.clone(), &self.options).map_err(skipped)
+            }
+        }
+    }
+}
+
+impl Iterator for Documents {
+    type Item = Result<Document, Skipped>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(rows) = &mut self.current {
+                if let Some(item) = rows.next() {
+                    return Some(item);
+                }
+                self.current = None;
+            }
+            let found = self.files.pop_front()?;
+            match self.open(found) {
+                Ok(rows) => self.current = Some(rows),
+                Err(skipped) => return Some(Err(skipped)),
+            }
+        }
+    }
+}
+
+/// Everything an input held.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// The documents, in order.
+    pub documents: Vec<Document>,
+    /// What was skipped, the first [`Collected::LISTED`] of it.
+    pub skipped: Vec<Skipped>,
+    /// How much was skipped.
+    pub skipped_count: u64,
+}
+
+impl Collected {
+    /// Skips listed one by one; beyond, they are only counted.
+    pub const LISTED: usize = 1000;
+}
+
+/// Reads `documents` to the end, or until `stop` is requested.
+///
+/// # Errors
+/// [`ReadError::NothingReadable`], with the first reasons, when not one document came out.
+pub fn collect_documents(
+    mut documents: Documents,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Collected, ReadError> {
+    let total = documents.total_bytes();
+    let bar = progress.bar("reading", (total > 0).then_some(total), Unit::Bytes);
+    let (mut collected, mut reported) = (Collected::default(), 0);
+    while let Some(item) = documents.next() {
+        match item {
+            Ok(document) => collected.documents.push(document),
+            Err(skipped) => {
+                collected.skipped_count += 1;
+                if collected.skipped.len() < Collected::LISTED {
+                    collected.skipped.push(skipped);
+                }
+            }
+        }
+        let now = documents.bytes_read();
+        if now - reported >= 1 << 16 {
+            bar.advance(now - reported);
+            reported = now;
+        }
+        if stop.requested() {
+            return Ok(collected);
+        }
+    }
+    if collected.documents.is_empty() {
+        return Err(ReadError::NothingReadable { count: collected.skipped_count, first: collected.skipped });
+    }
+    Ok(collected)
+}
+
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.count.fetch_add(n as u64, Relaxed);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests;
