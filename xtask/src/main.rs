@@ -1,2 +1,31 @@
-//! Chores of the workspace, in Rust so that nothing needs installing first.
-fn main() {}
+//! Chores of the workspace, in Rust so that nothing needs installing first: `cargo xtask --help`.
+
+mod architecture;
+mod check;
+mod peers;
+mod shell;
+mod world;
+
+use clap::Parser;
+
+/// Chores of the Aquifer workspace
+#[derive(Parser)]
+enum Chore {
+    /// What CI runs: format, lints, the README's test command, documentation, the full build
+    Check,
+    /// The tests that need PyTorch, clients or a browser: installs what they need and runs every one
+    World(world::Args),
+    /// Speed against other programs: builds their environment, runs both in turn, prints ratios
+    Peers(peers::Args),
+    /// Check what ARCHITECTURE.md says about dependencies against the manifests
+    Architecture,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Chore::parse() {
+        Chore::Check => check::run(),
+        Chore::World(args) => world::run(args),
+        Chore::Peers(args) => peers::run(args),
+        Chore::Architecture => architecture::run(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The tests against the rest of the world: real clients, a browser, PyTorch.
+
+use crate::shell::{self, cargo, root};
+use anyhow::{Context, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What is run
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+/// Python packages the tests use; versions are those the goldens were made with.
+const PACKAGES: &[&str] = &["torch", "transformers", "numpy", "safetensors", "openai"];
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    let python = python_environment()?;
+    let browser = chromium()?;
+    shell::run("the binary", &mut cargo(&["build", "--release"]))?;
+    let mut tests = cargo(&["test", "--release", "-p", "aquifer-world", "--"]);
+    tests.args(["--ignored", "--test-threads=1"]).args(&args.filter);
+    tests.env("AQUIFER_PYTHON", python).env("AQUIFER_CHROMEDRIVER", browser);
+    tests.env("AQUIFER_BINARY", root().join("target/release/aquifer"));
+    shell::run("world tests", &mut tests)
+}
+
+/// A virtual environment under `target/`, made once; one named by `AQUIFER_PYTHON` is used as it is.
+pub(crate) fn python_environment() -> anyhow::Result<PathBuf> {
+    if let Some(python) = std::env::var_os("AQUIFER_PYTHON") {
+        return Ok(PathBuf::from(python));
+    }
+    let folder = root().join("target/world-venv");
+    let python = folder.join("bin/python");
+    if !python.is_file() {
+        shell::run("python environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    }
+    let mut probe = Command::new(&python);
+    probe.args(["-c", "import torch, transformers, numpy, safetensors, openai"]);
+    if !probe.output().is_ok_and(|out| out.status.success()) {
+        let mut pip = Command::new(&python);
+        shell::run("python packages", pip.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+    }
+    Ok(python)
+}
+
+/// Chromium's driver, installed from Debian's packages when it is absent and we may.
+fn chromium() -> anyhow::Result<PathBuf> {
+    let driver = Path::new("/usr/bin/chromedriver");
+    if !driver.is_file() {
+        let mut apt = Command::new("apt-get");
+        shell::run("chromium", apt.args(["install", "-y", "-qq", "chromium", "chromium-driver"]))
+            .context("the chat page is tested in Chromium: install `chromium` and `chromium-driver`")?;
+    }
+    ensure!(driver.is_file(), "chromedriver is still missing after its installation");
+    Ok(driver.to_path_buf())
+}
