@@ -1,1 +1,32 @@
-//! Tokenizers, chat templates, normalisation and n-gram models.
+//! Tokenizers, chat templates and n-gram models: everything that is about text but not about tensors.
+//!
+//! ```
+//! use aquifer_text::{BpeOptions, train_bpe};
+//! use aquifer_record::{Silent, Stop};
+//!
+//! let texts = ["the cat sat on the mat", "the dog sat on the log"];
+//! let tokenizer = train_bpe(texts, &BpeOptions::new(280), &Silent, &Stop::new())?;
+//! let ids = tokenizer.encode("the cat and the dog")?;
+//! assert_eq!(tokenizer.decode(&ids)?, "the cat and the dog");
+//! # Ok::<(), aquifer_text::TextError>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod byte_alphabet;
+pub mod chat;
+mod check;
+mod error;
+mod pieces;
+pub mod special;
+mod split;
+mod stream;
+mod tokenizer;
+mod train_bpe;
+mod train_char;
+
+pub use chat::{ChatTemplate, Message};
+pub use error::TextError;
+pub use stream::StreamDecoder;
+pub use tokenizer::Tokenizer;
+pub use train_bpe::{BpeOptions, train_bpe};
+pub use train_char::train_char;

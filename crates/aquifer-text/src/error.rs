@@ -1,0 +1,41 @@
+//! What can go wrong with a tokenizer, a chat template or an n-gram model.
+
+use std::path::PathBuf;
+
+/// A text operation that could not be done, with the evidence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] aquifer_record::FileError),
+    /// A tokenizer file that is not one, or asks for something unsafe.
+    #[error("`{}` is not a tokenizer that can be used: {reason}", path.display())]
+    BadTokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it.
+        reason: String,
+    },
+    /// Training asked for something impossible.
+    #[error("cannot learn a vocabulary: {0}")]
+    Training(String),
+    /// The tokenizer refused a text.
+    #[error("the tokenizer could not encode this text: {0}")]
+    Encode(String),
+    /// The tokenizer refused a list of ids.
+    #[error("the tokenizer could not decode these ids: {0}")]
+    Decode(String),
+    /// The chat template is missing, does not parse or refused these messages.
+    #[error("chat template: {0}")]
+    Template(String),
+    /// Training was asked to stop before it was done.
+    #[error("stopped before the vocabulary was complete; nothing was written")]
+    Stopped,
+}
+
+impl TextError {
+    pub(crate) fn bad(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
+        TextError::BadTokenizer { path: path.into(), reason: reason.to_string() }
+    }
+}
