@@ -6,17 +6,52 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod attention;
-pub mod math;
 pub mod matmul;
+
+pub mod attention;
+pub mod rope;
+
+pub mod embedding;
+pub mod layer_norm;
+pub mod rms_norm;
+
+pub mod dropout;
+pub mod elementwise;
+pub mod gelu;
+pub mod softmax;
+pub mod swiglu;
+
+pub mod cross_entropy;
+pub mod linear_cross_entropy;
+
+pub mod adamw;
+pub mod column_sums;
+pub mod square_sum;
+
+pub mod math;
 pub mod order;
 pub mod precision;
 
 mod error;
+mod rows;
 mod simd;
 
+pub use adamw::{AdamW, adamw};
 pub use attention::{AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached};
+pub use column_sums::column_sums;
+pub use cross_entropy::{IGNORE, cross_entropy};
+pub use dropout::dropout;
+pub use elementwise::{add, add_assign, scale};
+pub use embedding::{embedding, embedding_grad};
 pub use error::OpError;
+pub use gelu::{Gelu, gelu, gelu_backward};
+pub use layer_norm::{layer_norm, layer_norm_backward};
+pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_grad};
 pub use matmul::{PackedWeight, linear, linear_weight_grad};
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};
+pub use rms_norm::{rms_norm, rms_norm_backward};
+pub use rope::{RopeTable, rope, rope_backward};
+pub use softmax::{softmax, softmax_backward};
+pub use square_sum::square_sum;
+pub use swiglu::{swiglu, swiglu_backward};

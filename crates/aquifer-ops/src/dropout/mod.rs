@@ -1,0 +1,73 @@
+//! Dropout: elements are zeroed with probability p and the others scaled by 1/(1 − p).
+//! Srivastava et al., 2014, JMLR 15, section 4, in the inverted form.
+
+use crate::OpError;
+use crate::rows::{Rows, RowsMut};
+use crate::simd::simd;
+use aquifer_tensor::random::Stream;
+use aquifer_tensor::threads::parallel_for;
+use aquifer_tensor::{View, ViewMut, isa};
+
+/// Elements a task takes; a multiple of the four words of a random block.
+const TASK: usize = 8192;
+
+/// `out = x · mask / (1 − p)`; the mask is decided by `stream`, `step` and each element's index alone, so the
+/// same call on `dy` is the derivative.
+///
+/// # Shapes
+/// `x` and `out` alike, f32, contiguous. `first_element` is the index of `x`'s first element in the
+/// unsplit tensor of the whole step.
+///
+/// # Numerics
+/// An element is dropped when its 24-bit uniform number is below `p`; the others are multiplied once. `p` = 0
+/// copies.
+///
+/// # Errors
+/// [`OpError::Value`] unless 0 ≤ p < 1; [`OpError::Layout`] for strided views.
+pub fn dropout(
+    x: &View,
+    p: f32,
+    stream: &Stream,
+    step: u64,
+    first_element: u64,
+    out: &mut ViewMut,
+) -> Result<(), OpError> {
+    const OP: &str = "dropout";
+    if !(0.0..1.0).contains(&p) {
+        return Err(OpError::Value { op: OP, arg: "p", want: "in 0..1".into(), got: p.to_string() });
+    }
+    let (shape, strides) = (x.shape(), x.strides().to_vec());
+    let x = Rows::new(OP, "x", x)?;
+    let out_strides = out.strides().to_vec();
+    let out = RowsMut::like(OP, "out", out, "as `x`", shape)?;
+    for (arg, dense, got) in [("x", x.dense(), strides), ("out", out.dense(), out_strides)] {
+        if !dense {
+            return Err(OpError::Layout { op: OP, arg, want: "contiguous", got });
+        }
+    }
+    let total = x.rows * x.cols;
+    let (scale, isa) = (1.0 / (1.0 - p), isa::active());
+    // Exact: p · 2²⁴ of an f32 below one loses no bit that matters to `word >> 8 < threshold`.
+    let threshold = (f64::from(p) * 16_777_216.0).ceil() as u32;
+    parallel_for(total.div_ceil(TASK), |i| {
+        let cols = i * TASK..((i + 1) * TASK).min(total);
+        // SAFETY: spans are disjoint.
+        let (x, out) = (x.span(0, cols.clone()), unsafe { out.span(0, cols.clone()) });
+        mask_on(isa, x, threshold, scale, stream, step, first_element + cols.start as u64, out);
+    });
+    Ok(())
+}
+
+simd! {
+    fn mask_on(isa: Isa, x: &[f32], threshold: u32, scale: f32, stream: &Stream, step: u64, first: u64, out: &mut [f32]) {
+        let mut words = [0; 4];
+        for (i, (out, x)) in out.iter_mut().zip(x).enumerate() {
+            let index = first + i as u64;
+            if i == 0 || index.is_multiple_of(4) {
+                words = stream.block(step, index / 4);
+            }
+            let kept = words[(index % 4) as usize] >> 8 >= threshold;
+            *out = if kept { x * scale } else { 0.0 };
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `out = a + b`, `a += b`, `out = s · x`: what joins branches and scales them. One rounding an element.
+
+use crate::OpError;
+use crate::rows::{Rows, RowsMut, each_span};
+use crate::simd::simd;
+use aquifer_tensor::{View, ViewMut, isa};
+
+/// `out = a + b`, element by element.
+///
+/// # Shapes
+/// All three alike; f32, contiguous or matrices of contiguous rows.
+///
+/// # Errors
+/// [`OpError::Shape`], [`OpError::DType`] or [`OpError::Layout`] where that does not hold.
+pub fn add(a: &View, b: &View, out: &mut ViewMut) -> Result<(), OpError> {
+    let (a_rows, shape) = (Rows::new("add", "a", a)?, a.shape());
+    let b = Rows::like("add", "b", b, "as `a`", shape)?;
+    let out = RowsMut::like("add", "out", out, "as `a`", shape)?;
+    let (isa, a) = (isa::active(), a_rows);
+    each_span(a.rows, a.cols, a.dense() && b.dense() && out.dense(), |row, cols| {
+        // SAFETY: spans are disjoint.
+        add_on(isa, a.span(row, cols.clone()), b.span(row, cols.clone()), unsafe { out.span(row, cols) });
+    });
+    Ok(())
+}
+
+/// `a += b`, element by element. Shapes and errors as [`add`].
+pub fn add_assign(a: &mut ViewMut, b: &View) -> Result<(), OpError> {
+    let shape = b.shape();
+    let b = Rows::new("add_assign", "b", b)?;
+    let a = RowsMut::like("add_assign", "a", a, "as `b`", shape)?;
+    let isa = isa::active();
+    each_span(b.rows, b.cols, a.dense() && b.dense(), |row, cols| {
+        // SAFETY: spans are disjoint.
+        add_assign_on(isa, unsafe { a.span(row, cols.clone()) }, b.span(row, cols));
+    });
+    Ok(())
+}
+
+/// `out = s · x`, element by element. Shapes and errors as [`add`]. Its derivative is itself.
+pub fn scale(x: &View, s: f32, out: &mut ViewMut) -> Result<(), OpError> {
+    let shape = x.shape();
+    let x = Rows::new("scale", "x", x)?;
+    let out = RowsMut::like("scale", "out", out, "as `x`", shape)?;
+    let isa = isa::active();
+    each_span(x.rows, x.cols, x.dense() && out.dense(), |row, cols| {
+        // SAFETY: spans are disjoint.
+        scale_on(isa, x.span(row, cols.clone()), s, unsafe { out.span(row, cols) });
+    });
+    Ok(())
+}
+
+/// Writes `value` everywhere.
+pub(crate) fn fill(out: &mut ViewMut, value: f32) -> Result<(), OpError> {
+    let shape = out.shape().to_vec();
+    let (rows, cols) = (shape[..shape.len() - 1].iter().product(), shape[shape.len() - 1]);
+    let out = RowsMut::like("fill", "out", out, "as itself", &shape)?;
+    // SAFETY: spans are disjoint.
+    each_span(rows, cols, out.dense(), |row, cols| unsafe { out.span(row, cols) }.fill(value));
+    Ok(())
+}
+
+simd! {
+    fn add_on(isa: Isa, a: &[f32], b: &[f32], out: &mut [f32]) {
+        for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+            *out = a + b;
+        }
+    }
+
+    fn add_assign_on(isa: Isa, a: &mut [f32], b: &[f32]) {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a += b;
+        }
+    }
+
+    fn scale_on(isa: Isa, x: &[f32], s: f32, out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = s * x;
+        }
+    }
+}

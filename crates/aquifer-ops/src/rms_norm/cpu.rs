@@ -1,0 +1,64 @@
+//! Forward and backward, one body over the instruction sets.
+
+use crate::order::{Begin, TokenChains};
+use crate::rows::{Rows, RowsMut, chain2, each_row, row_sum, row_sum3, token_sums};
+use crate::simd::simd;
+use aquifer_tensor::isa;
+use aquifer_tensor::threads::SendPtr;
+use std::ops::Range;
+
+pub(super) fn forward(x: &Rows, w: &[f32], eps: f32, out: &RowsMut) {
+    let isa = isa::active();
+    // SAFETY: every row is one task's.
+    each_row(x.rows, x.cols, |i| forward_row(isa, x.row(i), w, eps, unsafe { out.row(i) }));
+}
+
+pub(super) fn backward(
+    x: &Rows,
+    w: &[f32],
+    eps: f32,
+    dy: &Rows,
+    chains: &TokenChains,
+    begin: Begin,
+    dx: &RowsMut,
+    dw: &mut [f32],
+) {
+    let isa = isa::active();
+    let mut inverse_rms = vec![0.0_f32; x.rows];
+    let slots = SendPtr(inverse_rms.as_mut_ptr());
+    each_row(x.rows, x.cols, |i| {
+        // SAFETY: every row, and its slot, is one task's.
+        unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
+    });
+    token_sums(chains, begin, dw, |lane, cols, sums| dw_chain(isa, x, dy, &inverse_rms, lane, cols, sums));
+}
+
+/// 1/√(mean square + eps).
+#[inline(always)]
+fn inverse_rms(x: &[f32], eps: f32) -> f32 {
+    1.0 / (row_sum(x, |x| x * x) / x.len() as f32 + eps).sqrt()
+}
+
+simd! {
+    fn forward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {
+        let r = inverse_rms(x, eps);
+        for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
+            *out = x * r * w;
+        }
+    }
+
+    fn backward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) -> f32 {
+        let r = inverse_rms(x, eps);
+        let dot = row_sum3(x, w, dy, |x, w, dy| dy * w * x);
+        let c = r * (r * r * dot / x.len() as f32);
+        for (((dx, x), w), dy) in dx.iter_mut().zip(x).zip(w).zip(dy) {
+            *dx = dy * w * r - x * c;
+        }
+        r
+    }
+
+    fn dw_chain(isa: Isa, x: &Rows, dy: &Rows, r: &[f32], lane: Range<usize>, cols: Range<usize>, sums: &mut [f32]) {
+        let (x, dy) = (|row| x.span(row, cols.clone()), |row| dy.span(row, cols.clone()));
+        chain2(lane, sums, x, dy, |row| r[row], |x, dy, r| dy * (x * r));
+    }
+}

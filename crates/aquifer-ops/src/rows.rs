@@ -1,0 +1,380 @@
+//! Rows of views: the checks every operator makes, row access for parallel tasks, and the fixed order in which
+//! a row, or a column of tokens, is summed.
+
+use crate::OpError;
+use crate::order::{Begin, ROW_BLOCK, ROW_LANES, TokenChains};
+use aquifer_tensor::threads::{SendPtr, parallel_for};
+use aquifer_tensor::{DType, View, ViewMut};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Elements one task handles: enough to pay for handing it out, little enough to stay in the first-level cache.
+const TASK: usize = 8192;
+
+/// A view seen as rows of its last axis.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    ptr: SendPtr<f32>,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    stride: usize,
+    life: PhantomData<&'a [f32]>,
+}
+
+/// [`Rows`] that parallel tasks may write, each row (or part of one) by one task.
+#[derive(Clone, Copy)]
+pub(crate) struct RowsMut<'a> {
+    rows: Rows<'a>,
+    life: PhantomData<&'a mut [f32]>,
+}
+
+impl<'a> Rows<'a> {
+    /// Any contiguous view of at least one axis, or a matrix whose rows are contiguous.
+    pub(crate) fn new(op: &'static str, arg: &'static str, view: &View<'a>) -> Result<Self, OpError> {
+        let (rows, cols, stride) = layout(op, arg, view)?;
+        Ok(Rows { ptr: SendPtr(view.ptr::<f32>().cast_mut()), rows, cols, stride, life: PhantomData })
+    }
+
+    /// [`Rows::new`] that must have the extents of `shape`.
+    pub(crate) fn like(
+        op: &'static str,
+        arg: &'static str,
+        view: &View<'a>,
+        other: &'static str,
+        shape: &[usize],
+    ) -> Result<Self, OpError> {
+        expect_shape(op, arg, view.shape(), other, shape)?;
+        Rows::new(op, arg, view)
+    }
+
+    pub(crate) fn row(&self, i: usize) -> &'a [f32] {
+        self.span(i, 0..self.cols)
+    }
+
+    /// Part of row `i`; for a dense block of rows, `range` may run on into the rows after it.
+    pub(crate) fn span(&self, i: usize, range: Range<usize>) -> &'a [f32] {
+        debug_assert!(i * self.stride + range.end <= self.extent());
+        // SAFETY: callers stay inside the view (asserted above in debug builds), which is borrowed for 'a.
+        unsafe { std::slice::from_raw_parts(self.ptr.get().add(i * self.stride + range.start), range.len()) }
+    }
+
+    pub(crate) fn dense(&self) -> bool {
+        self.stride == self.cols || self.rows <= 1
+    }
+
+    fn extent(&self) -> usize {
+        self.rows.saturating_sub(1) * self.stride + self.cols
+    }
+}
+
+impl<'a> RowsMut<'a> {
+    pub(crate) fn like(
+        op: &'static str,
+        arg: &'static str,
+        view: &'a mut ViewMut<'_>,
+        other: &'static str,
+        shape: &[usize],
+    ) -> Result<Self, OpError> {
+        expect_shape(op, arg, view.shape(), other, shape)?;
+        let (rows, cols, stride) = layout(op, arg, &view.as_view())?;
+        let rows = Rows { ptr: SendPtr(view.ptr::<f32>()), rows, cols, stride, life: PhantomData };
+        Ok(RowsMut { rows, life: PhantomData })
+    }
+
+    /// # Safety
+    /// No other task holds any of this row.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn row(&self, i: usize) -> &mut [f32] {
+        // SAFETY: passed on to the caller.
+        unsafe { self.span(i, 0..self.rows.cols) }
+    }
+
+    /// # Safety
+    /// No other task holds any of this part.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn span(&self, i: usize, range: Range<usize>) -> &mut [f32] {
+        debug_assert!(i * self.rows.stride + range.end <= self.rows.extent());
+        // SAFETY: inside the view, which is borrowed exclusively for 'a; disjointness is the caller's word.
+        unsafe {
+            let start = self.rows.ptr.get().add(i * self.rows.stride + range.start);
+            std::slice::from_raw_parts_mut(start, range.len())
+        }
+    }
+
+    pub(crate) fn dense(&self) -> bool {
+        self.rows.dense()
+    }
+}
+
+fn layout(op: &'static str, arg: &'static str, view: &View) -> Result<(usize, usize, usize), OpError> {
+    if view.dtype() != DType::F32 {
+        return Err(OpError::DType { op, arg, want: "f32", got: view.dtype() });
+    }
+    let (shape, strides) = (view.shape(), view.strides());
+    let Some(&cols) = shape.last() else {
+        return Err(OpError::Shape { op, arg, want: "of at least one axis".into(), got: shape.to_vec() });
+    };
+    if view.is_contiguous() {
+        let rows = shape[..shape.len() - 1].iter().product();
+        return Ok((rows, cols, cols));
+    }
+    if shape.len() == 2 && (strides[1] == 1 || cols == 1) {
+        return Ok((shape[0], cols, strides[0]));
+    }
+    Err(OpError::Layout { op, arg, want: "contiguous, or a matrix of contiguous rows", got: strides.to_vec() })
+}
+
+/// Refuses `got` unless it is the shape of the argument called `other`.
+pub(crate) fn expect_shape(
+    op: &'static str,
+    arg: &'static str,
+    got: &[usize],
+    other: &'static str,
+    shape: &[usize],
+) -> Result<(), OpError> {
+    if got == shape {
+        return Ok(());
+    }
+    Err(OpError::Shape { op, arg, want: format!("{shape:?}, {other}"), got: got.to_vec() })
+}
+
+/// Refuses a vector of another length.
+pub(crate) fn expect_len(
+    op: &'static str,
+    arg: &'static str,
+    got: usize,
+    other: &'static str,
+    len: usize,
+) -> Result<(), OpError> {
+    expect_shape(op, arg, &[got], other, &[len])
+}
+
+/// Refuses chains that do not cover exactly `rows` rows, are out of order, or go on from several lanes at once.
+pub(crate) fn expect_chains(op: &'static str, chains: &TokenChains, begin: Begin, rows: usize) -> Result<(), OpError> {
+    let mut at = 0;
+    for lane in &chains.lanes {
+        if lane.start != at || lane.end < lane.start {
+            break;
+        }
+        at = lane.end;
+    }
+    if at != rows || chains.rows() != (0..rows) || chains.grain == 0 {
+        let want = format!("consecutive lanes of whole grains covering rows 0..{rows}");
+        return Err(OpError::Value { op, arg: "chains", want, got: format!("{chains:?}") });
+    }
+    if begin == Begin::Continue && chains.lanes.len() > 1 {
+        let want = "one lane where the sum goes on from the output".to_string();
+        return Err(OpError::Value { op, arg: "chains", want, got: format!("{} lanes", chains.lanes.len()) });
+    }
+    Ok(())
+}
+
+/// Calls `task(row, columns)` over disjoint parts that cover `rows × cols`; dense blocks are cut as one long row.
+pub(crate) fn each_span(rows: usize, cols: usize, dense: bool, task: impl Fn(usize, Range<usize>) + Sync) {
+    if dense {
+        let total = rows * cols;
+        parallel_for(total.div_ceil(TASK), |i| task(0, i * TASK..((i + 1) * TASK).min(total)));
+    } else {
+        each_row(rows, cols, |row| task(row, 0..cols));
+    }
+}
+
+/// Calls `task(row)` for every row, several rows to a parallel task.
+pub(crate) fn each_row(rows: usize, cols: usize, task: impl Fn(usize) + Sync) {
+    let group = (TASK / cols.max(1)).clamp(1, rows.max(1));
+    parallel_for(rows.div_ceil(group), |i| (i * group..((i + 1) * group).min(rows)).for_each(&task));
+}
+
+/// A binary tree over neighbours, fed one leaf after another; an odd last one moves up unchanged.
+/// Adds what [`crate::order::tree`] adds, without a heap.
+pub(crate) struct TreeSum<T> {
+    stack: [T; 64],
+    pushed: usize,
+    depth: usize,
+}
+
+impl<T: Copy + Default + std::ops::Add<Output = T>> TreeSum<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        TreeSum { stack: [T::default(); 64], pushed: 0, depth: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&mut self, leaf: T) {
+        let mut sum = leaf;
+        let mut full = self.pushed;
+        while full & 1 == 1 {
+            self.depth -= 1;
+            sum = self.stack[self.depth] + sum;
+            full >>= 1;
+        }
+        self.stack[self.depth] = sum;
+        self.depth += 1;
+        self.pushed += 1;
+    }
+
+    /// The sum; zero without leaves.
+    #[inline(always)]
+    pub(crate) fn finish(self) -> T {
+        if self.depth == 0 {
+            return T::default();
+        }
+        let mut sum = self.stack[self.depth - 1];
+        for i in (0..self.depth - 1).rev() {
+            sum = self.stack[i] + sum;
+        }
+        sum
+    }
+}
+
+/// Joins the interleaved lanes of a block: neighbours first.
+#[inline(always)]
+pub(crate) fn join_lanes<T: Copy + std::ops::Add<Output = T>>(mut lanes: [T; ROW_LANES]) -> T {
+    let mut width = ROW_LANES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lanes[i] = lanes[2 * i] + lanes[2 * i + 1];
+        }
+    }
+    lanes[0]
+}
+
+/// Σ `term(a[i], b[i])` in the order of a row: blocks of [`ROW_BLOCK`], each of [`ROW_LANES`] interleaved
+/// lanes that start at +0, joined by trees.
+#[inline(always)]
+pub(crate) fn row_sum2<T>(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> T) -> T
+where
+    T: Copy + Default + std::ops::Add<Output = T>,
+{
+    let b = &b[..a.len()];
+    let mut blocks = TreeSum::new();
+    for (a, b) in a.chunks(ROW_BLOCK).zip(b.chunks(ROW_BLOCK)) {
+        let mut lanes = [T::default(); ROW_LANES];
+        let (a_full, b_full) = (a.chunks_exact(ROW_LANES), b.chunks_exact(ROW_LANES));
+        let (a_rest, b_rest) = (a_full.remainder(), b_full.remainder());
+        for (a, b) in a_full.zip(b_full) {
+            for l in 0..ROW_LANES {
+                lanes[l] = lanes[l] + term(a[l], b[l]);
+            }
+        }
+        for l in 0..a_rest.len() {
+            lanes[l] = lanes[l] + term(a_rest[l], b_rest[l]);
+        }
+        blocks.push(join_lanes(lanes));
+    }
+    blocks.finish()
+}
+
+/// [`row_sum2`] of one row.
+#[inline(always)]
+pub(crate) fn row_sum<T>(a: &[f32], term: impl Fn(f32) -> T) -> T
+where
+    T: Copy + Default + std::ops::Add<Output = T>,
+{
+    row_sum2(a, a, |x, _| term(x))
+}
+
+/// [`row_sum2`] of three rows.
+#[inline(always)]
+pub(crate) fn row_sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    let (b, c) = (&b[..a.len()], &c[..a.len()]);
+    let mut blocks = TreeSum::new();
+    for ((a, b), c) in a.chunks(ROW_BLOCK).zip(b.chunks(ROW_BLOCK)).zip(c.chunks(ROW_BLOCK)) {
+        let mut lanes = [0.0; ROW_LANES];
+        let full = a.len() / ROW_LANES * ROW_LANES;
+        for at in (0..full).step_by(ROW_LANES) {
+            let (a, b, c) = (&a[at..at + ROW_LANES], &b[at..at + ROW_LANES], &c[at..at + ROW_LANES]);
+            for l in 0..ROW_LANES {
+                lanes[l] += term(a[l], b[l], c[l]);
+            }
+        }
+        for i in full..a.len() {
+            lanes[i - full] += term(a[i], b[i], c[i]);
+        }
+        blocks.push(join_lanes(lanes));
+    }
+    blocks.finish()
+}
+
+/// The largest element, −∞ without any; NaN never wins.
+#[inline(always)]
+pub(crate) fn row_max(a: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; ROW_LANES];
+    let full = a.chunks_exact(ROW_LANES);
+    let rest = full.remainder();
+    for a in full {
+        for l in 0..ROW_LANES {
+            lanes[l] = if a[l] > lanes[l] { a[l] } else { lanes[l] };
+        }
+    }
+    for l in 0..rest.len() {
+        lanes[l] = if rest[l] > lanes[l] { rest[l] } else { lanes[l] };
+    }
+    let mut max = lanes[0];
+    for l in 1..ROW_LANES {
+        max = if lanes[l] > max { lanes[l] } else { max };
+    }
+    max
+}
+
+/// Columns one task of a sum over tokens handles: four vectors of accumulators that stay in registers.
+pub(crate) const TOKEN_COLS: usize = 64;
+
+/// Calls `chain(lane, columns, sums)` for every lane and every block of columns: `sums` (one per column, at
+/// +0 or at what the output holds) must be taken through the lane's rows in order. Lanes meet in the tree.
+pub(crate) fn token_sums(
+    chains: &TokenChains,
+    begin: Begin,
+    out: &mut [f32],
+    chain: impl Fn(Range<usize>, Range<usize>, &mut [f32]) + Sync,
+) {
+    aquifer_tensor::threads::parallel_chunks(out, TOKEN_COLS, |i, out| {
+        let cols = i * TOKEN_COLS..i * TOKEN_COLS + out.len();
+        if begin == Begin::Fresh {
+            out.fill(0.0);
+        }
+        if let [lane] = &chains.lanes[..] {
+            return chain(lane.clone(), cols, out);
+        }
+        let partials = chains.lanes.iter().map(|lane| {
+            let mut sums = [0.0; TOKEN_COLS];
+            chain(lane.clone(), cols.clone(), &mut sums[..out.len()]);
+            sums
+        });
+        let joined = crate::order::tree(partials, |a, b| std::array::from_fn(|j| a[j] + b[j]));
+        if let Some(sums) = joined {
+            out.copy_from_slice(&sums[..out.len()]);
+        }
+    });
+}
+
+/// The loop of a chain: `sums[j] += term(a(row)[j], b(row)[j], with(row))` for every row in order; the sums of
+/// a whole block stay in registers.
+#[inline(always)]
+pub(crate) fn chain2<'a, S: Copy>(
+    rows: Range<usize>,
+    sums: &mut [f32],
+    a: impl Fn(usize) -> &'a [f32],
+    b: impl Fn(usize) -> &'a [f32],
+    with: impl Fn(usize) -> S,
+    term: impl Fn(f32, f32, S) -> f32,
+) {
+    if let Ok(whole) = <&mut [f32; TOKEN_COLS]>::try_from(&mut *sums) {
+        let mut held = *whole;
+        for row in rows {
+            let (a, b, s) = (&a(row)[..TOKEN_COLS], &b(row)[..TOKEN_COLS], with(row));
+            for j in 0..TOKEN_COLS {
+                held[j] += term(a[j], b[j], s);
+            }
+        }
+        *whole = held;
+        return;
+    }
+    for row in rows {
+        let (a, b, s) = (a(row), b(row), with(row));
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += term(a, b, s);
+        }
+    }
+}
