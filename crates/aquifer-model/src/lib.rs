@@ -1,1 +1,35 @@
 //! Layers, architectures and weight files in the Hugging Face layout.
+//!
+//! [`Decoder`] is a Llama-type language model: made from a seed or read from a folder, differentiated for
+//! training, run for evaluation, or stepped through somebody else's key/value cache by way of [`Attend`].
+//!
+//! ```
+//! use aquifer_model::{Decoder, DecoderConfig, TokenBatch};
+//! use aquifer_ops::Precision;
+//!
+//! let config = DecoderConfig { min_shard: 64, ..DecoderConfig::small(64, 2, 4, 2, 300) };
+//! let model = Decoder::init(config, 7, Precision::F32)?;
+//! let batch = TokenBatch::sequence(&[5, 6, 7, 8]);
+//! assert_eq!(model.logits(&batch)?.shape(), [3, 300]);
+//! # Ok::<(), aquifer_model::ModelError>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod files;
+pub mod layers;
+
+mod batch;
+mod build;
+mod config;
+mod decoder;
+mod error;
+mod gpt;
+mod memory;
+
+pub use batch::TokenBatch;
+pub use config::DecoderConfig;
+pub use decoder::Decoder;
+pub use error::ModelError;
+pub use gpt::{Gpt, GptConfig};
+pub use layers::Attend;
+pub use memory::MemoryEstimate;

@@ -1,0 +1,59 @@
+//! The last product and the loss in one, so that all logits are never in memory at once.
+
+use crate::{GradError, Gradients, ParamId, Tape, Var};
+use aquifer_ops::{linear_cross_entropy, linear_cross_entropy_grad};
+use aquifer_tensor::Tensor;
+
+impl<'p> Tape<'p> {
+    /// Cross-entropy, in nats, of each row of `x [t, d]` through a head `[v, d]`; zero where the target is
+    /// `aquifer_ops::IGNORE`. Head rows from `vocab` on are padding.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or a target lies beyond the vocabulary.
+    pub fn cross_entropy(&self, x: &Var, head: ParamId, vocab: usize, targets: &[u32]) -> Result<Vec<f32>, GradError> {
+        let mut losses = vec![f32::NAN; targets.len()];
+        linear_cross_entropy(&x.value().view(), &*self.params.packed(head)?, vocab, targets, &mut losses)?;
+        Ok(losses)
+    }
+
+    /// [`Tape::cross_entropy`], and the whole way back from `scale` times the sum of the losses. Each logit is
+    /// computed once.
+    ///
+    /// # Errors
+    /// As [`Tape::cross_entropy`] and [`Tape::backward`].
+    pub fn backward_cross_entropy(
+        mut self,
+        x: Var,
+        head: ParamId,
+        vocab: usize,
+        targets: &[u32],
+        scale: f32,
+        grads: &mut Gradients,
+    ) -> Result<Vec<f32>, GradError> {
+        let params = self.params;
+        let (w, w_t) = (params.packed(head)?, params.packed_transposed(head)?);
+        let mut losses = vec![f32::NAN; targets.len()];
+        let mut dx_td = Tensor::recycled::<f32>(x.value().shape_of());
+        let head_use = self.use_of(head);
+        grads.accumulate([head_use], targets.len(), |run, [dw]| {
+            let (start, rows) = (run.rows.start, run.rows.clone());
+            linear_cross_entropy_grad(
+                &x.value().view().narrow(0, start, rows.len()),
+                &w,
+                &w_t,
+                vocab,
+                &targets[rows.clone()],
+                scale,
+                &run.chains,
+                run.begin,
+                params.precision(),
+                &mut losses[rows.clone()],
+                &mut dx_td.view_mut().narrow(0, start, rows.len()),
+                &mut dw.view_mut(),
+            )?;
+            Ok(())
+        })?;
+        self.backward(&x, dx_td, grads)?;
+        Ok(losses)
+    }
+}

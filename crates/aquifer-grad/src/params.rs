@@ -1,0 +1,265 @@
+//! Named weights, and the packed copies of them that matrix products read.
+
+use crate::GradError;
+use aquifer_ops::{PackedWeight, Precision};
+use aquifer_tensor::Tensor;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// A parameter of one [`Params`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ParamId(pub(crate) usize);
+
+impl ParamId {
+    /// Its place in the order of parameters.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What a parameter is to an optimiser.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `[n, k]`, the weight of a product; decays.
+    Matrix,
+    /// A bias or a norm's scale; does not decay.
+    Vector,
+    /// One row for each token or position.
+    Embedding,
+}
+
+/// All weights of a model, in a fixed order, each with a name. Values are `f32`.
+///
+/// Packed copies are made at first use and again at the first use after an update; they are shared, so that
+/// `&Params` serves any number of threads.
+pub struct Params {
+    entries: Vec<Entry>,
+    by_name: BTreeMap<String, ParamId>,
+    precision: Precision,
+    min_shard: usize,
+}
+
+struct Entry {
+    name: String,
+    value: Tensor,
+    kind: Kind,
+    rows: usize,
+    forward: Slot,
+    transposed: Slot,
+}
+
+/// A packed copy and whether it still shows the value.
+#[derive(Default)]
+struct Slot(Mutex<(bool, Option<Arc<PackedWeight>>)>);
+
+impl Params {
+    /// No parameters yet. Products will round operands to `precision`; `min_shard` is the least length of a
+    /// shard (`aquifer_ops::order::MIN_SHARD` save in tiny test models).
+    pub fn new(precision: Precision, min_shard: usize) -> Self {
+        Params { entries: Vec::new(), by_name: BTreeMap::new(), precision, min_shard }
+    }
+
+    /// Adds a parameter at the end.
+    ///
+    /// # Panics
+    /// If the name is taken or the value is not `f32`: both are mistakes of the architecture's author.
+    pub fn add(&mut self, name: &str, value: Tensor, kind: Kind) -> ParamId {
+        let rows = value.shape().first().copied().unwrap_or(1);
+        self.add_padded(name, value, kind, rows)
+    }
+
+    /// [`Params::add`] of a value whose rows beyond `rows` are padding: always zero, never written to files.
+    ///
+    /// # Panics
+    /// As [`Params::add`], or if there are fewer rows than that.
+    pub fn add_padded(&mut self, name: &str, value: Tensor, kind: Kind, rows: usize) -> ParamId {
+        assert_eq!(value.dtype(), aquifer_tensor::DType::F32, "`{name}` should be f32");
+        assert!(value.shape().first().is_none_or(|&all| rows <= all), "`{name}` has fewer than {rows} rows");
+        let id = ParamId(self.entries.len());
+        assert!(self.by_name.insert(name.to_owned(), id).is_none(), "there are two parameters named `{name}`");
+        let (forward, transposed) = (Slot::default(), Slot::default());
+        self.entries.push(Entry { name: name.to_owned(), value, kind, rows, forward, transposed });
+        id
+    }
+
+    /// Number of parameters (tensors).
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The value.
+    pub fn get(&self, id: ParamId) -> &Tensor {
+        &self.entries[id.0].value
+    }
+
+    /// The name.
+    pub fn name(&self, id: ParamId) -> &str {
+        &self.entries[id.0].name
+    }
+
+    /// What it is to an optimiser.
+    pub fn kind(&self, id: ParamId) -> Kind {
+        self.entries[id.0].kind
+    }
+
+    /// Rows that are not padding.
+    pub fn rows(&self, id: ParamId) -> usize {
+        self.entries[id.0].rows
+    }
+
+    /// The extents without padding: what files hold.
+    pub fn true_shape(&self, id: ParamId) -> Vec<usize> {
+        let mut shape = self.get(id).shape().to_vec();
+        if let Some(first) = shape.first_mut() {
+            *first = self.rows(id);
+        }
+        shape
+    }
+
+    /// The values without padding, row-major.
+    pub fn true_values(&self, id: ParamId) -> &[f32] {
+        &self.get(id).as_f32()[..self.true_shape(id).iter().product()]
+    }
+
+    /// All parameters, in order.
+    pub fn ids(&self) -> impl Iterator<Item = ParamId> + use<> {
+        (0..self.entries.len()).map(ParamId)
+    }
+
+    /// All parameters with their names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (ParamId, &str, &Tensor)> {
+        self.entries.iter().enumerate().map(|(i, e)| (ParamId(i), e.name.as_str(), &e.value))
+    }
+
+    /// The parameter of this name.
+    pub fn id_of(&self, name: &str) -> Option<ParamId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Numbers in all parameters, padding not counted.
+    pub fn numel(&self) -> usize {
+        self.ids().map(|id| self.true_shape(id).iter().product::<usize>()).sum()
+    }
+
+    /// Bytes held by the values, padding included.
+    pub fn bytes(&self) -> usize {
+        self.entries.iter().map(|e| e.value.numel() * size_of::<f32>()).sum()
+    }
+
+    /// Bytes held at this moment by packed copies.
+    pub fn packed_bytes(&self) -> usize {
+        let bytes = |slot: &Slot| slot.0.lock().map_or(0, |s| s.1.as_ref().map_or(0, |w| w.bytes()));
+        self.entries.iter().map(|e| bytes(&e.forward) + bytes(&e.transposed)).sum()
+    }
+
+    /// Changes one value. Its packed copies are renewed at their next use.
+    pub fn update(&mut self, id: ParamId, change: impl FnOnce(&mut Tensor)) {
+        let entry = &mut self.entries[id.0];
+        change(&mut entry.value);
+        entry.forward.mark_stale();
+        entry.transposed.mark_stale();
+    }
+
+    /// Changes values, in order: an optimiser's step. Packed copies are renewed at their next use.
+    pub fn update_with(&mut self, mut change: impl FnMut(ParamId, &mut Tensor)) {
+        for id in self.ids() {
+            self.update(id, |value| change(id, value));
+        }
+    }
+
+    /// How products round their operands.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The least length of a product's shard.
+    pub fn min_shard(&self) -> usize {
+        self.min_shard
+    }
+
+    /// Changes the precision of products; drops the packed copies.
+    pub fn set_precision(&mut self, precision: Precision) {
+        if precision != self.precision {
+            self.precision = precision;
+            self.drop_packed();
+        }
+    }
+
+    /// Frees all packed copies; the next use makes them again.
+    pub fn drop_packed(&mut self) {
+        for entry in &mut self.entries {
+            (entry.forward, entry.transposed) = (Slot::default(), Slot::default());
+        }
+    }
+
+    /// The copy of `[n, k]` that computes `x·Wᵀ`.
+    ///
+    /// # Errors
+    /// If the parameter is no matrix.
+    pub fn packed(&self, id: ParamId) -> Result<Arc<PackedWeight>, GradError> {
+        let entry = &self.entries[id.0];
+        entry.forward.packed(|old| self.pack(entry, old, false))
+    }
+
+    /// The copy that computes `x·W`, the way back.
+    ///
+    /// # Errors
+    /// If the parameter is no matrix.
+    pub fn packed_transposed(&self, id: ParamId) -> Result<Arc<PackedWeight>, GradError> {
+        let entry = &self.entries[id.0];
+        entry.transposed.packed(|old| self.pack(entry, old, true))
+    }
+
+    fn pack(&self, entry: &Entry, old: Option<PackedWeight>, transpose: bool) -> Result<PackedWeight, GradError> {
+        let value = entry.value.view();
+        let value = if transpose { value.transpose(0, 1) } else { value };
+        match old {
+            Some(mut packed) => {
+                packed.repack(&value)?;
+                Ok(packed)
+            }
+            None => Ok(PackedWeight::new(&value, self.min_shard, self.precision)?),
+        }
+    }
+}
+
+/// The copy shares the values' buffers until either side is written to, and makes packed copies of its own.
+impl Clone for Params {
+    fn clone(&self) -> Self {
+        let copy = |e: &Entry| Entry {
+            name: e.name.clone(),
+            value: e.value.clone(),
+            kind: e.kind,
+            rows: e.rows,
+            forward: Slot::default(),
+            transposed: Slot::default(),
+        };
+        Params { entries: self.entries.iter().map(copy).collect(), by_name: self.by_name.clone(), ..*self }
+    }
+}
+
+impl Slot {
+    fn mark_stale(&mut self) {
+        self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).0 = false;
+    }
+
+    /// The fresh copy, renewed in place where nobody else holds the stale one.
+    fn packed(
+        &self,
+        renew: impl FnOnce(Option<PackedWeight>) -> Result<PackedWeight, GradError>,
+    ) -> Result<Arc<PackedWeight>, GradError> {
+        let mut slot = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let (true, Some(copy)) = &*slot {
+            return Ok(copy.clone());
+        }
+        let old = slot.1.take().and_then(Arc::into_inner);
+        let copy = Arc::new(renew(old)?);
+        *slot = (true, Some(copy.clone()));
+        Ok(copy)
+    }
+}

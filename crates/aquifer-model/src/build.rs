@@ -1,0 +1,96 @@
+//! Where a new model's weights come from: a seed, or files. Architectures ask for each weight once, by name.
+
+use crate::ModelError;
+use crate::files::WeightFiles;
+use aquifer_grad::{Kind, ParamId, Params};
+use aquifer_ops::math::f64::{cos, ln, sin};
+use aquifer_tensor::random::Stream;
+use aquifer_tensor::{Tensor, threads};
+
+/// How a weight starts when it comes from a seed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Init {
+    /// All equal.
+    Constant(f32),
+    /// Normal with mean zero and this standard deviation.
+    Normal(f32),
+}
+
+/// The source of all weights of one model.
+pub(crate) enum Source {
+    /// Draws from streams named by (seed, "init", the parameter's name).
+    Seed(u64),
+    /// Reads files in the Hugging Face layout.
+    Files(WeightFiles),
+}
+
+/// Collects parameters while an architecture is laid out.
+pub(crate) struct Builder {
+    pub(crate) params: Params,
+    pub(crate) source: Source,
+}
+
+impl Builder {
+    pub(crate) fn add(&mut self, name: &str, shape: &[usize], kind: Kind, init: Init) -> Result<ParamId, ModelError> {
+        self.add_padded(name, shape, shape.first().copied().unwrap_or(1), kind, init)
+    }
+
+    /// A weight of which only the first `rows` rows are real; the rest are zero.
+    pub(crate) fn add_padded(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        rows: usize,
+        kind: Kind,
+        init: Init,
+    ) -> Result<ParamId, ModelError> {
+        let mut value = Tensor::recycled::<f32>(shape);
+        let mut true_shape = shape.to_vec();
+        if let Some(first) = true_shape.first_mut() {
+            *first = rows;
+        }
+        let real: usize = true_shape.iter().product();
+        let (values, padding) = value.as_f32_mut().split_at_mut(real);
+        padding.fill(0.0);
+        match (&mut self.source, init) {
+            (Source::Files(files), _) => files.read_into(name, &true_shape, values)?,
+            (Source::Seed(_), Init::Constant(c)) => values.fill(c),
+            (Source::Seed(seed), Init::Normal(std)) => fill_normal(&Stream::new(*seed, "init", name), std, values),
+        }
+        Ok(self.params.add_padded(name, value, kind, rows))
+    }
+}
+
+/// Box and Muller's transform, in `f64`: elements 2i and 2i+1 come from block i of the stream.
+fn fill_normal(stream: &Stream, std: f32, values: &mut [f32]) {
+    const CHUNK: usize = 1 << 12;
+    threads::parallel_chunks(values, CHUNK, |chunk, piece| {
+        for (i, pair) in piece.chunks_mut(2).enumerate() {
+            let words = stream.block(0, (chunk * CHUNK / 2 + i) as u64);
+            // Centred in their cells, so that neither is ever zero.
+            let [u1, u2] = [words[0], words[1]].map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0);
+            let (radius, angle) = ((-2.0 * ln(u1)).sqrt(), std::f64::consts::TAU * u2);
+            for (x, unit) in pair.iter_mut().zip([cos(angle), sin(angle)]) {
+                *x = (radius * unit * f64::from(std)) as f32;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_numbers_have_their_moments_and_ignore_threads() {
+        let stream = Stream::new(3, "init", "w");
+        let mut x = vec![0.0; 40_001];
+        threads::with(1, || fill_normal(&stream, 0.5, &mut x));
+        let mut again = x.clone();
+        threads::with(3, || fill_normal(&stream, 0.5, &mut again));
+        assert_eq!(x, again);
+        let n = x.len() as f64;
+        let moment = |k: i32| x.iter().map(|&v| (f64::from(v) / 0.5).powi(k)).sum::<f64>() / n;
+        assert!(moment(1).abs() < 0.02 && (moment(2) - 1.0).abs() < 0.03 && (moment(4) - 3.0).abs() < 0.2);
+    }
+}

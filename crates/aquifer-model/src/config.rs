@@ -1,0 +1,415 @@
+//! The shape of a Llama-type decoder, as Hugging Face's `config.json` says it.
+
+use crate::ModelError;
+use aquifer_ops::order::MIN_SHARD;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// What a `config.json` of `model_type` `llama` says. Field names are its keys.
+///
+/// Reading is strict: a key that changes the mathematics in a way this crate does not carry out is refused by
+/// name, and so is a key nobody here has heard of.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Value", try_from = "Value")]
+pub struct DecoderConfig {
+    /// Tokens a model knows.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width inside the feed-forward.
+    pub intermediate_size: usize,
+    /// Number of blocks.
+    pub num_hidden_layers: usize,
+    /// Query heads.
+    pub num_attention_heads: usize,
+    /// Key and value heads; a divisor of the query heads.
+    pub num_key_value_heads: usize,
+    /// Width of a head; even.
+    pub head_dim: usize,
+    /// Positions the rotary table holds.
+    pub max_position_embeddings: usize,
+    /// Added to the mean square before its root.
+    pub rms_norm_eps: f32,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// Whether the head is the embedding.
+    pub tie_word_embeddings: bool,
+    /// Whether attention's projections have biases.
+    pub attention_bias: bool,
+    /// Whether the feed-forward's projections have biases.
+    pub mlp_bias: bool,
+    /// Standard deviation of new weights.
+    pub initializer_range: f32,
+    /// The token that begins a document.
+    pub bos_token_id: Option<u32>,
+    /// Tokens that end one.
+    pub eos_token_ids: Vec<u32>,
+    /// The token that fills.
+    pub pad_token_id: Option<u32>,
+    /// The least length of a product's shard: below 256 only in tiny test models. Written under `aquifer`.
+    pub min_shard: usize,
+}
+
+impl DecoderConfig {
+    /// A new model: `hidden_size`, layers, query heads, key/value heads and vocabulary; the feed-forward is
+    /// 8/3 of the width, rounded up to 64; the head is tied.
+    pub fn small(hidden: usize, layers: usize, heads: usize, kv_heads: usize, vocab: usize) -> Self {
+        DecoderConfig {
+            vocab_size: vocab,
+            hidden_size: hidden,
+            intermediate_size: (hidden * 8 / 3).next_multiple_of(64),
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            num_key_value_heads: kv_heads,
+            head_dim: hidden / heads.max(1),
+            max_position_embeddings: 2048,
+            rms_norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            attention_bias: false,
+            mlp_bias: false,
+            initializer_range: 0.02,
+            bos_token_id: None,
+            eos_token_ids: Vec::new(),
+            pad_token_id: None,
+            min_shard: MIN_SHARD,
+        }
+    }
+
+    /// Reads a `config.json`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no JSON object, or says something unsupported.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path).map_err(aquifer_record::FileError::at("read", path))?;
+        let not_a_config = |why: String| ModelError::NotAConfig { path: path.to_path_buf(), why };
+        let value: Value = serde_json::from_str(&text).map_err(|e| not_a_config(e.to_string()))?;
+        DecoderConfig::from_json(&value)
+    }
+
+    /// Reads the contents of a `config.json`.
+    ///
+    /// # Errors
+    /// If they say something unsupported, impossible or unknown; the error names the key.
+    pub fn from_json(value: &Value) -> Result<Self, ModelError> {
+        let Value::Object(map) = value else {
+            return Err(fault("config.json", "a JSON object", value));
+        };
+        let mut keys = Keys { map: map.clone(), prefix: "" };
+        keys.expect("model_type", &[json!("llama")])?;
+        let hidden_size = keys.size("hidden_size")?;
+        let num_attention_heads = keys.size("num_attention_heads")?;
+        let mut config = DecoderConfig {
+            vocab_size: keys.size("vocab_size")?,
+            hidden_size,
+            intermediate_size: keys.size("intermediate_size")?,
+            num_hidden_layers: keys.size("num_hidden_layers")?,
+            num_attention_heads,
+            num_key_value_heads: keys.size_or("num_key_value_heads", num_attention_heads)?,
+            head_dim: keys.size_or("head_dim", hidden_size / num_attention_heads)?,
+            max_position_embeddings: keys.size_or("max_position_embeddings", 2048)?,
+            rms_norm_eps: keys.number_or("rms_norm_eps", 1e-6)? as f32,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: keys.flag("tie_word_embeddings")?,
+            attention_bias: keys.flag("attention_bias")?,
+            mlp_bias: keys.flag("mlp_bias")?,
+            initializer_range: keys.number_or("initializer_range", 0.02)? as f32,
+            bos_token_id: keys.tokens("bos_token_id")?.first().copied(),
+            eos_token_ids: keys.tokens("eos_token_id")?,
+            pad_token_id: keys.tokens("pad_token_id")?.first().copied(),
+            min_shard: MIN_SHARD,
+        };
+        config.read_rope(&mut keys)?;
+        if let Some(own) = keys.object("aquifer")? {
+            let mut own = Keys { map: own, prefix: "aquifer." };
+            config.min_shard = own.size_or("min_shard", MIN_SHARD)?;
+            own.refuse_rest()?;
+        }
+        keys.optional("hidden_act", &[json!("silu"), json!("swish")])?;
+        keys.optional("attention_dropout", &[json!(0), json!(0.0)])?;
+        keys.ignore(HARMLESS);
+        keys.refuse_rest()?;
+        config.check()
+    }
+
+    /// The base of the rotary frequencies stands at the top in older files and under `rope_parameters` in newer
+    /// ones; `rope_scaling` is its older neighbour.
+    fn read_rope(&mut self, keys: &mut Keys) -> Result<(), ModelError> {
+        self.rope_theta = keys.number_or("rope_theta", self.rope_theta)?;
+        for (name, prefix) in [("rope_parameters", "rope_parameters."), ("rope_scaling", "rope_scaling.")] {
+            if let Some(map) = keys.object(name)? {
+                let mut rope = Keys { map, prefix };
+                self.rope_theta = rope.number_or("rope_theta", self.rope_theta)?;
+                rope.optional("rope_type", &[json!("default")])?;
+                rope.optional("type", &[json!("default")])?;
+                rope.optional("partial_rotary_factor", &[json!(1), json!(1.0)])?;
+                rope.refuse_rest()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what the architecture needs of the numbers.
+    ///
+    /// # Errors
+    /// Naming the key that does not fit.
+    pub fn check(self) -> Result<Self, ModelError> {
+        let kv = self.num_key_value_heads;
+        if kv == 0 || !self.num_attention_heads.is_multiple_of(kv) {
+            let want = format!("a divisor of num_attention_heads ({})", self.num_attention_heads);
+            return Err(fault("num_key_value_heads", &want, &json!(kv)));
+        }
+        if self.head_dim == 0 || self.head_dim % 2 != 0 {
+            return Err(fault("head_dim", "even: rotary positions turn pairs", &json!(self.head_dim)));
+        }
+        if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite()) {
+            return Err(fault("rms_norm_eps", "a positive number", &json!(self.rms_norm_eps)));
+        }
+        if !(self.rope_theta > 0.0 && self.rope_theta.is_finite()) {
+            return Err(fault("rope_theta", "a positive number", &json!(self.rope_theta)));
+        }
+        if self.min_shard == 0 || self.min_shard % 32 != 0 {
+            return Err(fault("aquifer.min_shard", "a multiple of 32", &json!(self.min_shard)));
+        }
+        Ok(self)
+    }
+
+    /// What `config.json` holds. Both places of the rotary base are written, for readers of either age.
+    pub fn to_json(&self) -> Value {
+        // A `f32` is written by its shortest decimal form: 1e-5, not 9.999999747378752e-6.
+        let short = |x: f32| x.to_string().parse::<f64>().map_or(Value::Null, Value::from);
+        let mut map = json!({
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_attention_heads": self.num_attention_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            "head_dim": self.head_dim,
+            "hidden_act": "silu",
+            "max_position_embeddings": self.max_position_embeddings,
+            "rms_norm_eps": short(self.rms_norm_eps),
+            "rope_theta": self.rope_theta,
+            "rope_parameters": { "rope_type": "default", "rope_theta": self.rope_theta },
+            "tie_word_embeddings": self.tie_word_embeddings,
+            "attention_bias": self.attention_bias,
+            "mlp_bias": self.mlp_bias,
+            "attention_dropout": 0.0,
+            "initializer_range": short(self.initializer_range),
+            "bos_token_id": self.bos_token_id,
+            "eos_token_id": match &self.eos_token_ids[..] {
+                [] => Value::Null,
+                [one] => json!(one),
+                many => json!(many),
+            },
+            "pad_token_id": self.pad_token_id,
+            "torch_dtype": "float32",
+            "use_cache": true,
+        });
+        if self.min_shard != MIN_SHARD {
+            map["aquifer"] = json!({ "min_shard": self.min_shard });
+        }
+        map
+    }
+
+    /// Rows of the embedding and the head in memory: the vocabulary, padded to a multiple of 256.
+    pub fn padded_vocab(&self) -> usize {
+        self.vocab_size.next_multiple_of(256)
+    }
+}
+
+impl From<DecoderConfig> for Value {
+    fn from(config: DecoderConfig) -> Value {
+        config.to_json()
+    }
+}
+
+impl TryFrom<Value> for DecoderConfig {
+    type Error = ModelError;
+    fn try_from(value: Value) -> Result<Self, ModelError> {
+        DecoderConfig::from_json(&value)
+    }
+}
+
+/// Keys that say nothing about the mathematics of one forward pass.
+const HARMLESS: &[&str] = &[
+    "architectures",
+    "torch_dtype",
+    "dtype",
+    "transformers_version",
+    "use_cache",
+    "pretraining_tp",
+    "_name_or_path",
+    "name_or_path",
+    "_attn_implementation_autoset",
+    "output_attentions",
+    "output_hidden_states",
+    "return_dict",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "chunk_size_feed_forward",
+    "is_encoder_decoder",
+    "is_decoder",
+    "task_specific_params",
+    "tokenizer_class",
+    "unsloth_version",
+    "auto_map",
+];
+
+/// Far above any model, far below an overflow.
+const MAX_SIZE: u64 = 1 << 32;
+
+fn fault(key: &str, want: &str, got: &Value) -> ModelError {
+    let mut got = got.to_string();
+    if got.len() > 120 {
+        got.truncate(got.floor_char_boundary(120));
+        got.push('…');
+    }
+    ModelError::Config { key: key.to_owned(), want: want.to_owned(), got }
+}
+
+/// The keys of one object that have not been read yet.
+struct Keys {
+    map: Map<String, Value>,
+    prefix: &'static str,
+}
+
+impl Keys {
+    /// A `null` is the same as nothing.
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.map.shift_remove(key).filter(|v| !v.is_null())
+    }
+
+    fn fault(&self, key: &str, want: &str, got: &Value) -> ModelError {
+        fault(&format!("{}{key}", self.prefix), want, got)
+    }
+
+    fn size(&mut self, key: &str) -> Result<usize, ModelError> {
+        let value = self.take(key).unwrap_or(Value::Null);
+        match value.as_u64().filter(|n| (1..=MAX_SIZE).contains(n)) {
+            Some(n) => Ok(n as usize),
+            None => Err(self.fault(key, "a whole number from 1 up to 2³²", &value)),
+        }
+    }
+
+    fn size_or(&mut self, key: &str, default: usize) -> Result<usize, ModelError> {
+        if self.map.get(key).is_some_and(|v| !v.is_null()) { self.size(key) } else { Ok(default) }
+    }
+
+    fn number_or(&mut self, key: &str, default: f64) -> Result<f64, ModelError> {
+        match self.take(key) {
+            None => Ok(default),
+            Some(v) => v.as_f64().ok_or_else(|| self.fault(key, "a number", &v)),
+        }
+    }
+
+    fn flag(&mut self, key: &str) -> Result<bool, ModelError> {
+        match self.take(key) {
+            None => Ok(false),
+            Some(v) => v.as_bool().ok_or_else(|| self.fault(key, "true or false", &v)),
+        }
+    }
+
+    /// One token id, or a list of them.
+    fn tokens(&mut self, key: &str) -> Result<Vec<u32>, ModelError> {
+        let value = self.take(key).unwrap_or(json!([]));
+        let items = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        let id = |v: &Value| v.as_u64().and_then(|n| u32::try_from(n).ok());
+        let ids: Option<Vec<u32>> = items.iter().map(id).collect();
+        ids.ok_or_else(|| self.fault(key, "a token id or a list of them", &value))
+    }
+
+    fn object(&mut self, key: &str) -> Result<Option<Map<String, Value>>, ModelError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(self.fault(key, "an object", &other)),
+        }
+    }
+
+    fn expect(&mut self, key: &str, allowed: &[Value]) -> Result<(), ModelError> {
+        let value = self.take(key).unwrap_or(Value::Null);
+        if allowed.contains(&value) {
+            return Ok(());
+        }
+        let want = allowed.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
+        Err(self.fault(key, &format!("{want} (nothing else is supported)"), &value))
+    }
+
+    fn optional(&mut self, key: &str, allowed: &[Value]) -> Result<(), ModelError> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => self.expect(key, allowed),
+        }
+    }
+
+    fn ignore(&mut self, keys: &[&str]) {
+        self.map.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+
+    fn refuse_rest(&self) -> Result<(), ModelError> {
+        let quiet = |v: &Value| v.is_null() || *v == json!(false);
+        match self.map.iter().find(|(_, v)| !quiet(v)) {
+            Some((key, value)) => Err(self.fault(key, "absent: this key is not supported", value)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Value {
+        DecoderConfig { eos_token_ids: vec![2, 7], ..DecoderConfig::small(64, 2, 4, 2, 100) }.to_json()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let config = DecoderConfig { min_shard: 64, rms_norm_eps: 3e-6, ..DecoderConfig::small(96, 3, 6, 2, 1000) };
+        assert_eq!(DecoderConfig::from_json(&config.to_json()).unwrap(), config);
+        assert_eq!(DecoderConfig::from_json(&base()).unwrap().eos_token_ids, [2, 7]);
+    }
+
+    #[test]
+    fn the_rotary_base_is_found_in_both_places() {
+        for (key, value) in [("rope_theta", json!(5e5)), ("rope_parameters", json!({"rope_theta": 5e5}))] {
+            let mut map = base();
+            map["rope_theta"] = Value::Null;
+            map["rope_parameters"] = Value::Null;
+            map[key] = value;
+            assert_eq!(DecoderConfig::from_json(&map).unwrap().rope_theta, 5e5);
+        }
+    }
+
+    #[test]
+    fn what_would_change_the_model_is_refused_by_name() {
+        for (key, value) in [
+            ("model_type", json!("qwen2")),
+            ("hidden_act", json!("gelu")),
+            ("sliding_window", json!(4096)),
+            ("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0})),
+            ("rope_parameters", json!({"rope_type": "yarn"})),
+            ("rope_parameters", json!({"rope_type": "default", "partial_rotary_factor": 0.5})),
+            ("quantization_config", json!({"bits": 4})),
+            ("attention_dropout", json!(0.1)),
+            ("num_key_value_heads", json!(3)),
+            ("head_dim", json!(15)),
+            ("hidden_size", json!(-1)),
+            ("hidden_size", json!(1e30)),
+            ("vocab_size", json!("many")),
+            ("tie_word_embeddings", json!("yes")),
+            ("eos_token_id", json!([1, "x"])),
+            ("something_new", json!(1)),
+        ] {
+            let mut map = base();
+            map[key] = value;
+            let message = DecoderConfig::from_json(&map).unwrap_err().to_string();
+            assert!(message.contains(key), "{key}: {message}");
+        }
+        assert!(DecoderConfig::from_json(&json!([1])).is_err());
+    }
+}

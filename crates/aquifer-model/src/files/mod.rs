@@ -1,0 +1,15 @@
+//! Weights on disk: safetensors, one file or several with an index, in the Hugging Face layout.
+
+mod read;
+mod write;
+
+pub use read::WeightFiles;
+pub use write::{SHARD_BYTES, weights_sha256, write_weights};
+
+/// The single file of a small model.
+pub const SINGLE: &str = "model.safetensors";
+/// The list of a large one's files.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+#[cfg(test)]
+mod tests;

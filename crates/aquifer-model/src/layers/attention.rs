@@ -1,0 +1,103 @@
+//! Grouped-query attention with rotary positions, in training over packed sequences or over a cache.
+
+use super::Linear;
+use crate::ModelError;
+use crate::build::Builder;
+use aquifer_grad::{Tape, Var};
+use aquifer_ops::{AttentionSpec, OpError, RopeTable};
+use aquifer_tensor::Tensor;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Somebody who keeps keys and values and answers queries: a cache for decoding.
+pub trait Attend {
+    /// Takes in the new rows' keys and values `[t, hk, d]` of one layer and returns `[t, h, d]`: what the new
+    /// queries `[t, h, d]` see of their sequences, themselves included. Queries and keys are already rotated.
+    ///
+    /// # Errors
+    /// If the operator refuses.
+    fn attend(
+        &mut self,
+        layer: usize,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        spec: &AttentionSpec,
+    ) -> Result<Tensor, OpError>;
+}
+
+/// What the rows of a forward pass attend to.
+pub(crate) enum Attending<'a> {
+    /// Their own segment of the rows at hand.
+    Packed(Arc<[Range<usize>]>),
+    /// A cache.
+    Cached(&'a mut dyn Attend),
+}
+
+/// Heads and widths of one attention block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttentionShape {
+    pub(crate) d: usize,
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) bias: bool,
+}
+
+/// Rotary positions of the rows at hand; absent where a model adds learnt ones instead.
+type Positions<'a, 'p> = Option<(&'a Arc<[u32]>, &'p RopeTable)>;
+
+/// Projections to queries, keys and values, attention, and the projection back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attention {
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    o: Linear,
+    spec: AttentionSpec,
+}
+
+impl Attention {
+    pub(crate) fn new(
+        b: &mut Builder,
+        name: &str,
+        shape: AttentionShape,
+        [std, residual_std]: [f32; 2],
+    ) -> Result<Self, ModelError> {
+        let AttentionShape { d, heads, kv_heads, head_dim, bias } = shape;
+        let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
+        Ok(Attention {
+            q: Linear::new(b, &format!("{name}.q_proj"), [heads * head_dim, d], bias, std)?,
+            k: Linear::new(b, &format!("{name}.k_proj"), [kv_heads * head_dim, d], bias, std)?,
+            v: Linear::new(b, &format!("{name}.v_proj"), [kv_heads * head_dim, d], bias, std)?,
+            o: Linear::new(b, &format!("{name}.o_proj"), [d, heads * head_dim], bias, residual_std)?,
+            spec: AttentionSpec { heads, kv_heads, head_dim, scale, window: None },
+        })
+    }
+
+    pub(crate) fn forward<'p>(
+        &self,
+        tape: &mut Tape<'p>,
+        x: &Var,
+        layer: usize,
+        positions: Positions<'_, 'p>,
+        attending: &mut Attending,
+    ) -> Result<Var, ModelError> {
+        let (t, spec) = (x.rows(), &self.spec);
+        let mut q = self.q.forward(tape, x)?.reshape([t, spec.heads, spec.head_dim]);
+        let mut k = self.k.forward(tape, x)?.reshape([t, spec.kv_heads, spec.head_dim]);
+        let v = self.v.forward(tape, x)?.reshape([t, spec.kv_heads, spec.head_dim]);
+        if let Some((positions, table)) = positions {
+            q = tape.rope(&q, positions, table)?;
+            k = tape.rope(&k, positions, table)?;
+        }
+        let out = match attending {
+            Attending::Packed(segments) => tape.attention(&q, &k, &v, segments, *spec)?,
+            Attending::Cached(cache) => {
+                let out = cache.attend(layer, q.value(), k.value(), v.value(), spec)?;
+                tape.input(out)
+            }
+        };
+        self.o.forward(tape, &out.reshape([t, spec.heads * spec.head_dim]))
+    }
+}

@@ -1,0 +1,65 @@
+//! What follows attention in a block: each token by itself, through a wider layer and back.
+
+use super::Linear;
+use crate::ModelError;
+use crate::build::Builder;
+use aquifer_grad::{Tape, Var};
+use aquifer_ops::Gelu;
+
+/// `down(silu(gate(x)) · up(x))`, as Llama has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SwigluMlp {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+impl SwigluMlp {
+    pub(crate) fn new(
+        b: &mut Builder,
+        name: &str,
+        [d, wide]: [usize; 2],
+        bias: bool,
+        [std, residual_std]: [f32; 2],
+    ) -> Result<Self, ModelError> {
+        Ok(SwigluMlp {
+            gate: Linear::new(b, &format!("{name}.gate_proj"), [wide, d], bias, std)?,
+            up: Linear::new(b, &format!("{name}.up_proj"), [wide, d], bias, std)?,
+            down: Linear::new(b, &format!("{name}.down_proj"), [d, wide], bias, residual_std)?,
+        })
+    }
+
+    pub(crate) fn forward(&self, tape: &mut Tape, x: &Var) -> Result<Var, ModelError> {
+        let gate = self.gate.forward(tape, x)?;
+        let up = self.up.forward(tape, x)?;
+        let inner = tape.swiglu(&gate, &up)?;
+        self.down.forward(tape, &inner)
+    }
+}
+
+/// `down(gelu(up(x)))`, as GPT-2 has it, with the exact error function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GeluMlp {
+    up: Linear,
+    down: Linear,
+}
+
+impl GeluMlp {
+    pub(crate) fn new(
+        b: &mut Builder,
+        name: &str,
+        [d, wide]: [usize; 2],
+        [std, residual_std]: [f32; 2],
+    ) -> Result<Self, ModelError> {
+        Ok(GeluMlp {
+            up: Linear::new(b, &format!("{name}.up_proj"), [wide, d], true, std)?,
+            down: Linear::new(b, &format!("{name}.down_proj"), [d, wide], true, residual_std)?,
+        })
+    }
+
+    pub(crate) fn forward(&self, tape: &mut Tape, x: &Var) -> Result<Var, ModelError> {
+        let wide = self.up.forward(tape, x)?;
+        let inner = tape.gelu(&wide, Gelu::Erf)?;
+        self.down.forward(tape, &inner)
+    }
+}
