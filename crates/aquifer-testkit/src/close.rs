@@ -39,8 +39,16 @@ impl From<f64> for Tolerance {
 /// If lengths differ or a number is too far: the message counts them and shows the worst and the first few.
 #[track_caller]
 pub fn assert_close<T: Copy + Into<f64>>(got: &[T], want: &[f64], tolerance: impl Into<Tolerance>) {
-    assert_eq!(got.len(), want.len(), "{} numbers came where {} were wanted", got.len(), want.len());
-    let tolerance = tolerance.into();
+    if let Some(report) = too_far(got, want, tolerance.into()) {
+        panic!("{report}");
+    }
+}
+
+/// What [`assert_close`] would say.
+pub(crate) fn too_far<T: Copy + Into<f64>>(got: &[T], want: &[f64], tolerance: Tolerance) -> Option<String> {
+    if got.len() != want.len() {
+        return Some(format!("{} numbers came where {} were wanted", got.len(), want.len()));
+    }
     let excess = |got: f64, want: f64| match got == want || got.is_nan() && want.is_nan() {
         true => 0.0,
         // Written so that NaN on one side counts as infinitely far.
@@ -49,7 +57,7 @@ pub fn assert_close<T: Copy + Into<f64>>(got: &[T], want: &[f64], tolerance: imp
     let pairs = got.iter().map(|&got| got.into()).zip(want.iter().copied()).enumerate();
     let far: Vec<(usize, f64, f64, f64)> =
         pairs.map(|(at, (got, want))| (at, got, want, excess(got, want))).filter(|far| far.3 > 1.0).collect();
-    let Some(worst) = far.iter().copied().reduce(|a, b| if b.3 > a.3 { b } else { a }) else { return };
+    let worst = far.iter().copied().reduce(|a, b| if b.3 > a.3 { b } else { a })?;
     let show = |&(at, got, want, excess): &(usize, f64, f64, f64)| {
         format!(
             "  [{at}] got {got:e}, wanted {want:e}: {:e} apart, {excess:.2} times the allowance",
@@ -57,13 +65,13 @@ pub fn assert_close<T: Copy + Into<f64>>(got: &[T], want: &[f64], tolerance: imp
         )
     };
     let first: Vec<String> = far.iter().take(5).map(show).collect();
-    panic!(
+    Some(format!(
         "{} of {} numbers are too far ({tolerance:?})\nworst:\n{}\nfirst:\n{}",
         far.len(),
         got.len(),
         show(&worst),
         first.join("\n")
-    );
+    ))
 }
 
 /// Passes if both have the same bits, any NaN counting as any other.
