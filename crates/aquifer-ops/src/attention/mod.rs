@@ -31,16 +31,26 @@
 //! one segment to another. Hence decoding from a cache, prefill in pieces of any size and the full forward
 //! agree in every bit, whatever the threads, the instruction set or the pack mates.
 
+mod backward;
 mod check;
-mod cpu;
+mod forward;
+mod lanes;
+mod product;
 mod reference;
 mod rows;
+mod scores;
+mod scratch;
 
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod tests;
 
 use crate::OpError;
 use aquifer_tensor::{Tensor, View, ViewMut};
+use backward::{Gradients, Saved};
+use forward::{Sequence, Source};
+use rows::Rows;
 use std::ops::Range;
 
 pub use reference::{reference, reference_backward};
@@ -149,7 +159,13 @@ pub fn attention(
     op.like("out", &out.as_view(), &[t, spec.heads, spec.head_dim])?;
     op.like("lse", &lse.as_view(), &[t, spec.heads])?;
     op.segments(segments, t)?;
-    cpu::forward(q, k, v, segments, spec, out, lse);
+    let sequence = |segment: &Range<usize>| Sequence {
+        rows: segment.clone(),
+        first_position: 0,
+        kv: Source::Rows { k: Rows::of(k), v: Rows::of(v), first: segment.start },
+    };
+    let sequences: Vec<Sequence> = segments.iter().map(sequence).collect();
+    forward::run(spec, &sequences, t, Rows::of(q), Rows::of_mut(out), Some(Rows::of_mut(lse)));
     Ok(())
 }
 
@@ -189,7 +205,9 @@ pub fn attention_backward(
     op.like("dk", &dk.as_view(), &keys)?;
     op.like("dv", &dv.as_view(), &keys)?;
     op.segments(segments, t)?;
-    cpu::backward(q, k, v, out, lse, dout, segments, spec, dq, dk, dv);
+    let [q, k, v, out, lse, dout] = [q, k, v, out, lse, dout].map(Rows::of);
+    let gradients = Gradients { dq: Rows::of_mut(dq), dk: Rows::of_mut(dk), dv: Rows::of_mut(dv) };
+    backward::run(spec, segments, t, Saved { q, k, v, out, lse, dout }, gradients);
     Ok(())
 }
 
@@ -203,9 +221,9 @@ pub fn attention_backward(
 ///
 /// # Errors
 /// As [`attention`]; and [`OpError::Value`] if a sequence's chunks do not reach its last query.
-pub fn attention_cached(
+pub fn attention_cached<'a>(
     q: &View,
-    sequences: &[CachedQueries],
+    sequences: &[CachedQueries<'a>],
     spec: &AttentionSpec,
     out: &mut ViewMut,
 ) -> Result<(), OpError> {
@@ -213,6 +231,12 @@ pub fn attention_cached(
     let rows = op.rows("q", q, spec.heads, spec)?;
     op.like("out", &out.as_view(), &[rows, spec.heads, spec.head_dim])?;
     op.sequences(sequences, rows, spec)?;
-    cpu::cached(q, sequences, spec, out);
+    let sequence = |s: &CachedQueries<'a>| Sequence {
+        rows: s.rows.clone(),
+        first_position: s.first_position,
+        kv: Source::Chunks(s.chunks),
+    };
+    let sequences: Vec<Sequence> = sequences.iter().map(sequence).collect();
+    forward::run(spec, &sequences, rows, Rows::of(q), Rows::of_mut(out), None);
     Ok(())
 }

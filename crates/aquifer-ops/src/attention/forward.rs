@@ -1,0 +1,301 @@
+//! The forward pass, over rows of one tensor or over a cache.
+
+use super::lanes::Lanes;
+use super::product::{Left, Right, gather, transpose};
+use super::rows::Rows;
+use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, accumulate_all, band, hull, on_isa, score};
+use super::{AttentionSpec, CHUNK, KvChunk, scratch};
+use crate::math::{exp, log};
+use crate::order::ROW_LANES;
+use aquifer_tensor::{isa, threads};
+use std::ops::Range;
+
+/// Consecutive queries of one sequence, and where its keys and values are.
+pub(super) struct Sequence<'a> {
+    /// The rows of the queries.
+    pub rows: Range<usize>,
+    /// The position of the first of them.
+    pub first_position: usize,
+    pub kv: Source<'a>,
+}
+
+/// Where the keys and values of a sequence are.
+pub(super) enum Source<'a> {
+    /// In rows from `first` on.
+    Rows { k: Rows<*const f32>, v: Rows<*const f32>, first: usize },
+    /// In a cache.
+    Chunks(&'a [KvChunk]),
+}
+
+impl Source<'_> {
+    /// Keys and values of chunk `chunk` for one head, each with the step from row to row.
+    ///
+    /// # Safety
+    /// The chunk's first position must exist.
+    unsafe fn chunk(&self, chunk: usize, kv_head: usize, spec: &AttentionSpec) -> [(*const f32, usize); 2] {
+        // SAFETY: by the caller's word.
+        unsafe {
+            match self {
+                Source::Rows { k, v, first } => {
+                    let row = first + chunk * CHUNK;
+                    [(k.at(row, kv_head), k.row), (v.at(row, kv_head), v.row)]
+                }
+                Source::Chunks(chunks) => {
+                    let KvChunk { keys, values } = &chunks[chunk];
+                    let row = spec.kv_heads * spec.head_dim;
+                    [keys, values].map(|x| (x.as_f32().as_ptr().add(kv_head * spec.head_dim), row))
+                }
+            }
+        }
+    }
+}
+
+/// What every task reads and writes.
+struct Job<'a> {
+    spec: &'a AttentionSpec,
+    sequences: &'a [Sequence<'a>],
+    q: Rows<*const f32>,
+    out: Rows<*mut f32>,
+    lse: Option<Rows<*mut f32>>,
+}
+
+/// Some queries of one sequence, for the query heads of one key/value head.
+struct Task {
+    sequence: usize,
+    kv_head: usize,
+    queries: Range<usize>,
+}
+
+/// Attends for all `sequences`, whose rows are disjoint and ascending; rows up to `rows` in none of them get zeros.
+pub(super) fn run(
+    spec: &AttentionSpec,
+    sequences: &[Sequence],
+    rows: usize,
+    q: Rows<*const f32>,
+    out: Rows<*mut f32>,
+    lse: Option<Rows<*mut f32>>,
+) {
+    let job = Job { spec, sequences, q, out, lse };
+    let mut past = 0;
+    for sequence in sequences {
+        job.fill(past..sequence.rows.start);
+        past = sequence.rows.end;
+    }
+    job.fill(past..rows);
+    let (tasks, isa) = (job.tasks(), isa::active());
+    threads::parallel_for(tasks.len(), |i| {
+        // SAFETY: the views were checked to have all rows, positions and heads; tasks write disjoint rows.
+        unsafe { attend_on(isa, &job, &tasks[i]) }
+    });
+}
+
+impl Job<'_> {
+    /// Rows that see nothing.
+    fn fill(&self, rows: Range<usize>) {
+        for row in rows {
+            for head in 0..self.spec.heads {
+                // SAFETY: the row and the head exist, and no task runs yet.
+                unsafe {
+                    self.out.slice_mut(row, head, self.spec.head_dim).fill(0.0);
+                    if let Some(lse) = self.lse {
+                        lse.slice_mut(row, head, 1)[0] = f32::NEG_INFINITY;
+                    }
+                }
+            }
+        }
+    }
+
+    /// About a chunk of rows each, fewer where that would leave threads idle; the longest first.
+    fn tasks(&self) -> Vec<Task> {
+        let group = self.spec.group();
+        let rows: usize = self.sequences.iter().map(|s| s.rows.len()).sum();
+        let wanted = (rows * self.spec.kv_heads).div_ceil(4 * threads::count()).next_multiple_of(BLOCK);
+        let queries = wanted.min(CHUNK.div_ceil(group)).max(BLOCK.div_ceil(group));
+        let mut tasks = Vec::new();
+        for (s, sequence) in self.sequences.iter().enumerate() {
+            for first in (0..sequence.rows.len()).step_by(queries) {
+                let queries = first..(first + queries).min(sequence.rows.len());
+                tasks.extend((0..self.spec.kv_heads).map(|kv_head| Task {
+                    sequence: s,
+                    kv_head,
+                    queries: queries.clone(),
+                }));
+            }
+        }
+        tasks.sort_by_key(|task| {
+            let first = self.sequences[task.sequence].first_position;
+            let (lo, hi) = (first + task.queries.start, first + task.queries.end);
+            std::cmp::Reverse((hi - lo) * (self.spec.window.map_or(hi, |w| w.min(hi))))
+        });
+        tasks
+    }
+}
+
+on_isa!(unsafe fn attend_on(job: &Job, task: &Task) = attend);
+
+/// # Safety
+/// All rows, positions and heads of `job` must exist, those of `task` be written by nobody else.
+#[inline(always)]
+unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(job: &Job, task: &Task) {
+    let (spec, sequence) = (job.spec, &job.sequences[task.sequence]);
+    let (d, width) = (spec.head_dim, spec.head_dim.next_multiple_of(ROW_LANES));
+    let per_head = task.queries.len();
+    // Rows of the task: query after query, head after head.
+    let rows = per_head * spec.group();
+    let row_of = |r: usize| {
+        let (query, head) = (task.queries.start + r % per_head, task.kv_head * spec.group() + r / per_head);
+        (sequence.rows.start + query, head, sequence.first_position + query)
+    };
+    let first = sequence.first_position + task.queries.start;
+    let seen = spec.visible(first).start..first + per_head;
+    // Values are used where they lie if rows are few or laid out well.
+    let copy_values = d != width || rows >= BLOCK;
+    let sizes = [CHUNK * d, if copy_values { CHUNK * width } else { 0 }, BLOCK * d, SCORES, BLOCK * width, 2 * rows];
+    scratch::with(sizes, |[keys_t, values, q, scores, o, state]| {
+        for chunk in seen.start / CHUNK..seen.end.div_ceil(CHUNK) {
+            let base = chunk * CHUNK;
+            // Whole sixteens, so that panels stay aligned.
+            let from = seen.start.saturating_sub(base) / ROW_LANES * ROW_LANES;
+            let to = (seen.end - base).min(CHUNK);
+            // SAFETY: positions below `seen.end` exist; buffers hold a chunk.
+            let v = unsafe {
+                let [(k, k_row), (v, v_row)] = sequence.kv.chunk(chunk, task.kv_head, spec);
+                transpose::<L>(k.add(from * k_row), k_row, to - from, d, keys_t.add(from * d));
+                if copy_values {
+                    gather(v.add(from * v_row), v_row, to - from, d, values.add(from * width), width);
+                    Right::row_major(values, width)
+                } else {
+                    Right::row_major(v, v_row)
+                }
+            };
+            for start in (0..rows).step_by(BLOCK) {
+                let n = BLOCK.min(rows - start);
+                let mut bands = [(0, 0); BLOCK];
+                for i in 0..n {
+                    bands[i] = band(spec, row_of(start + i).2, base);
+                }
+                let bands = &bands[..n];
+                if hull(bands).is_none() {
+                    continue;
+                }
+                // SAFETY: bands lie within what was copied above; rows are this task's.
+                unsafe {
+                    for i in 0..n {
+                        let (row, head, _) = row_of(start + i);
+                        gather(job.q.at(row, head), 0, 1, d, q.add(i * d), d);
+                    }
+                    let left = Left { ptr: q, row: d, step: 1 };
+                    score::<L, R, N, M>(left, Right::panels(keys_t, d), d, spec.scale, bands, scores);
+                    let mut part = [(f32::NEG_INFINITY, 0.0); BLOCK];
+                    for i in 0..n {
+                        part[i] = exponentiate::<L>(scores.add(i * SCORE_ROW), bands[i]);
+                    }
+                    let left = Left { ptr: scores, row: SCORE_ROW, step: 1 };
+                    accumulate_all::<L, R, N, M>(left, v, bands, true, o, width);
+                    for i in (0..n).filter(|&i| bands[i].0 < bands[i].1) {
+                        let (row, head, position) = row_of(start + i);
+                        let out = job.out.slice_mut(row, head, d);
+                        let o = std::slice::from_raw_parts(o.add(i * width), d);
+                        let state = state.add(2 * (start + i)).cast::<(f32, f32)>();
+                        *state = if spec.visible(position).start / CHUNK == chunk {
+                            out.copy_from_slice(o);
+                            part[i]
+                        } else {
+                            fold(*state, part[i], out, o)
+                        };
+                    }
+                }
+            }
+        }
+        for r in 0..rows {
+            let (row, head, position) = row_of(r);
+            // SAFETY: rows are this task's, and those that see a key have a state.
+            unsafe {
+                let out = job.out.slice_mut(row, head, d);
+                let log_sum = if spec.visible(position).is_empty() {
+                    out.fill(0.0);
+                    f32::NEG_INFINITY
+                } else {
+                    let (max, sum) = *state.add(2 * r).cast::<(f32, f32)>();
+                    let inverse = 1.0 / sum;
+                    out.iter_mut().for_each(|x| *x *= inverse);
+                    max + log(sum)
+                };
+                if let Some(lse) = job.lse {
+                    lse.slice_mut(row, head, 1)[0] = log_sum;
+                }
+            }
+        }
+    });
+}
+
+/// A row of scores becomes `exp(score - max)`, and +0 outside the band; gives max and sum.
+///
+/// # Safety
+/// The row must hold the band in whole sixteens.
+#[inline(always)]
+unsafe fn exponentiate<L: Lanes>(scores: *mut f32, (lo, hi): Band) -> (f32, f32) {
+    if lo == hi {
+        return (f32::NEG_INFINITY, 0.0);
+    }
+    let (from, to) = (lo / ROW_LANES * ROW_LANES, hi.next_multiple_of(ROW_LANES));
+    // SAFETY: by the caller's word.
+    let row = unsafe { std::slice::from_raw_parts_mut(scores.add(from), to - from) };
+    row[..lo - from].fill(f32::NEG_INFINITY);
+    row[hi - from..].fill(f32::NEG_INFINITY);
+    let mut lanes = [f32::NEG_INFINITY; ROW_LANES];
+    // SAFETY: `row` is whole sixteens.
+    unsafe {
+        let mut largest = L::load(lanes.as_ptr());
+        for x in (0..row.len()).step_by(ROW_LANES) {
+            largest = L::load(row.as_ptr().add(x)).max(largest);
+        }
+        largest.store(lanes.as_mut_ptr());
+    }
+    let max = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+    let from_max = finite_or_zero(max);
+    for x in row.iter_mut() {
+        *x = exp(*x - from_max);
+    }
+    // SAFETY: as above.
+    unsafe {
+        let mut sum = L::splat(0.0);
+        for x in (0..row.len()).step_by(ROW_LANES) {
+            sum = sum.add(L::load(row.as_ptr().add(x)));
+        }
+        sum.store(lanes.as_mut_ptr());
+    }
+    (max, tree_of_lanes(lanes))
+}
+
+/// The neighbour tree over sixteen lanes: [`crate::order::tree`] without its vectors.
+#[inline(always)]
+pub(super) fn tree_of_lanes(mut lanes: [f32; ROW_LANES]) -> f32 {
+    debug_assert!(ROW_LANES.is_power_of_two());
+    let mut n = ROW_LANES;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            lanes[i] = lanes[2 * i] + lanes[2 * i + 1];
+        }
+    }
+    lanes[0]
+}
+
+/// What scores are exponentiated relative to: their maximum, unless all are -inf.
+#[inline(always)]
+fn finite_or_zero(max: f32) -> f32 {
+    if max == f32::NEG_INFINITY { 0.0 } else { max }
+}
+
+/// Two partial softmaxes become one: `out` and `state` of what came before, `part` and `o` of the next chunk.
+#[inline(always)]
+fn fold(state: (f32, f32), part: (f32, f32), out: &mut [f32], o: &[f32]) -> (f32, f32) {
+    let max = if part.0 > state.0 { part.0 } else { state.0 };
+    let from_max = finite_or_zero(max);
+    let (before, after) = (exp(state.0 - from_max), exp(part.0 - from_max));
+    for (out, &o) in out.iter_mut().zip(o) {
+        *out = *out * before + o * after;
+    }
+    (max, state.1 * before + part.1 * after)
+}
