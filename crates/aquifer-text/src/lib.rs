@@ -16,6 +16,7 @@ mod byte_alphabet;
 pub mod chat;
 mod check;
 mod error;
+mod ngram;
 mod pieces;
 pub mod special;
 mod split;
@@ -26,6 +27,7 @@ mod train_char;
 
 pub use chat::{ChatTemplate, Message};
 pub use error::TextError;
+pub use ngram::NgramModel;
 pub use stream::StreamDecoder;
 pub use tokenizer::Tokenizer;
 pub use train_bpe::{BpeOptions, train_bpe};

@@ -1,5 +1,7 @@
 //! Laws of tokenizers: nothing is lost, nothing typed becomes special, nothing depends on threads.
 
+#![allow(clippy::unwrap_used)]
+
 use aquifer_record::{Silent, Stop};
 use aquifer_tensor::threads;
 use aquifer_text::{BpeOptions, Tokenizer, special, train_bpe, train_char};
