@@ -1,5 +1,6 @@
 //! The record of one forward pass, and the way back along it.
 
+use crate::profile::{Pass, span};
 use crate::{GradError, Gradients, ParamId, Params, Use};
 use aquifer_ops::OpError;
 use aquifer_tensor::{Shape, Tensor};
@@ -45,6 +46,7 @@ impl Var {
 
 /// One operator's way back: from the gradient of its output to those of its inputs.
 struct Node<'p> {
+    name: &'static str,
     output: usize,
     shape: Shape,
     back: Box<dyn FnOnce(Tensor, &mut Back<'_>) -> Result<(), GradError> + 'p>,
@@ -109,6 +111,7 @@ impl<'p> Tape<'p> {
         back.give(root.id, seed)?;
         for node in self.nodes.into_iter().flatten().rev() {
             if let Some(grad) = back.slots[node.output].take() {
+                let _span = span(node.name, Pass::Backward);
                 (node.back)(grad.reshape(node.shape), &mut back)?;
             }
         }
@@ -125,12 +128,13 @@ impl<'p> Tape<'p> {
     /// Puts an operator's output on the tape, with its way back.
     pub(crate) fn push(
         &mut self,
+        name: &'static str,
         value: Tensor,
         back: impl FnOnce(Tensor, &mut Back<'_>) -> Result<(), GradError> + 'p,
     ) -> Var {
         let var = self.input(value);
         if let Some(nodes) = &mut self.nodes {
-            nodes.push(Node { output: var.id, shape: var.value.shape_of(), back: Box::new(back) });
+            nodes.push(Node { name, output: var.id, shape: var.value.shape_of(), back: Box::new(back) });
         }
         var
     }

@@ -159,7 +159,7 @@ impl DecoderConfig {
             let want = format!("a divisor of num_attention_heads ({})", self.num_attention_heads);
             return Err(fault("num_key_value_heads", &want, &json!(kv)));
         }
-        if self.head_dim == 0 || self.head_dim % 2 != 0 {
+        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return Err(fault("head_dim", "even: rotary positions turn pairs", &json!(self.head_dim)));
         }
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite()) {
@@ -168,7 +168,7 @@ impl DecoderConfig {
         if !(self.rope_theta > 0.0 && self.rope_theta.is_finite()) {
             return Err(fault("rope_theta", "a positive number", &json!(self.rope_theta)));
         }
-        if self.min_shard == 0 || self.min_shard % 32 != 0 {
+        if self.min_shard == 0 || !self.min_shard.is_multiple_of(32) {
             return Err(fault("aquifer.min_shard", "a multiple of 32", &json!(self.min_shard)));
         }
         Ok(self)

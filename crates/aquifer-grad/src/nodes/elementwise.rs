@@ -1,5 +1,6 @@
 //! Sums and activations, element by element.
 
+use crate::profile::{Pass, span};
 use crate::{GradError, Tape, Var};
 use aquifer_ops::{Gelu, add, gelu, gelu_backward, swiglu, swiglu_backward};
 use aquifer_tensor::Tensor;
@@ -10,10 +11,11 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If their shapes differ.
     pub fn add(&mut self, a: &Var, b: &Var) -> Result<Var, GradError> {
+        let _span = span("add", Pass::Forward);
         let mut y = Tensor::recycled::<f32>(a.value().shape_of());
         add(&a.value().view(), &b.value().view(), &mut y.view_mut())?;
         let (a, b) = (a.id, b.id);
-        Ok(self.push(y, move |dy, back| {
+        Ok(self.push("add", y, move |dy, back| {
             back.give(a, dy.clone())?;
             Ok(back.give(b, dy)?)
         }))
@@ -24,11 +26,12 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If their shapes differ.
     pub fn swiglu(&mut self, gate: &Var, up: &Var) -> Result<Var, GradError> {
+        let _span = span("swiglu", Pass::Forward);
         let (g, u) = (gate.value().clone(), up.value().clone());
         let mut y = Tensor::recycled::<f32>(g.shape_of());
         swiglu(&g.view(), &u.view(), &mut y.view_mut())?;
         let (gate, up) = (gate.id, up.id);
-        Ok(self.push(y, move |dy, back| {
+        Ok(self.push("swiglu", y, move |dy, back| {
             let mut dg = Tensor::recycled::<f32>(dy.shape_of());
             let mut du = Tensor::recycled::<f32>(dy.shape_of());
             swiglu_backward(&g.view(), &u.view(), &dy.view(), &mut dg.view_mut(), &mut du.view_mut())?;
@@ -42,11 +45,12 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// None that a tape can cause.
     pub fn gelu(&mut self, x: &Var, kind: Gelu) -> Result<Var, GradError> {
+        let _span = span("gelu", Pass::Forward);
         let saved = x.value().clone();
         let mut y = Tensor::recycled::<f32>(saved.shape_of());
         gelu(&saved.view(), kind, &mut y.view_mut())?;
         let input = x.id;
-        Ok(self.push(y, move |dy, back| {
+        Ok(self.push("gelu", y, move |dy, back| {
             let mut dx = Tensor::recycled::<f32>(dy.shape_of());
             gelu_backward(&saved.view(), kind, &dy.view(), &mut dx.view_mut())?;
             Ok(back.give(input, dx)?)

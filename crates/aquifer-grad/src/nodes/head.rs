@@ -1,5 +1,6 @@
 //! The last product and the loss in one, so that all logits are never in memory at once.
 
+use crate::profile::{Pass, span};
 use crate::{GradError, Gradients, ParamId, Tape, Var};
 use aquifer_ops::{linear_cross_entropy, linear_cross_entropy_grad};
 use aquifer_tensor::Tensor;
@@ -11,6 +12,7 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If the shapes do not fit or a target lies beyond the vocabulary.
     pub fn cross_entropy(&self, x: &Var, head: ParamId, vocab: usize, targets: &[u32]) -> Result<Vec<f32>, GradError> {
+        let _span = span("cross_entropy", Pass::Forward);
         let mut losses = vec![f32::NAN; targets.len()];
         linear_cross_entropy(&x.value().view(), &*self.params.packed(head)?, vocab, targets, &mut losses)?;
         Ok(losses)
@@ -30,6 +32,7 @@ impl<'p> Tape<'p> {
         scale: f32,
         grads: &mut Gradients,
     ) -> Result<Vec<f32>, GradError> {
+        let measured = span("cross_entropy", Pass::Backward);
         let params = self.params;
         let (w, w_t) = (params.packed(head)?, params.packed_transposed(head)?);
         let mut losses = vec![f32::NAN; targets.len()];
@@ -53,6 +56,7 @@ impl<'p> Tape<'p> {
             )?;
             Ok(())
         })?;
+        drop(measured);
         self.backward(&x, dx_td, grads)?;
         Ok(losses)
     }

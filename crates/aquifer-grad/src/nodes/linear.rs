@@ -1,5 +1,6 @@
 //! `y = x·Wᵀ + b`.
 
+use crate::profile::{Pass, span};
 use crate::{GradError, ParamId, Tape, Var};
 use aquifer_ops::{column_sums, linear, linear_weight_grad};
 use aquifer_tensor::Tensor;
@@ -10,6 +11,7 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If the shapes do not fit.
     pub fn linear(&mut self, x: &Var, weight: ParamId, bias: Option<ParamId>) -> Result<Var, GradError> {
+        let _span = span("linear", Pass::Forward);
         let params = self.params;
         let packed = params.packed(weight)?;
         let (t, k, n) = (x.rows(), packed.k(), packed.n());
@@ -17,7 +19,7 @@ impl<'p> Tape<'p> {
         let mut y_tn = Tensor::recycled::<f32>([t, n]);
         linear(&x_tk.view(), &packed, bias.map(|b| params.get(b).as_f32()), &mut y_tn.view_mut())?;
         let (weight_use, bias_use, input) = (self.use_of(weight), bias.map(|b| self.use_of(b)), x.id);
-        Ok(self.push(y_tn, move |dy_tn, back| {
+        Ok(self.push("linear", y_tn, move |dy_tn, back| {
             if let Some(bias_use) = bias_use {
                 back.grads.accumulate([bias_use], t, |run, [db]| {
                     let dy = dy_tn.view().narrow(0, run.rows.start, run.rows.len());

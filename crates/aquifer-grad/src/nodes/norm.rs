@@ -1,5 +1,6 @@
 //! RMSNorm and LayerNorm over the last axis.
 
+use crate::profile::{Pass, span};
 use crate::{GradError, ParamId, Tape, Var};
 use aquifer_ops::{layer_norm, layer_norm_backward, rms_norm, rms_norm_backward};
 use aquifer_tensor::Tensor;
@@ -10,12 +11,13 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If the shapes do not fit.
     pub fn rms_norm(&mut self, x: &Var, weight: ParamId, eps: f32) -> Result<Var, GradError> {
+        let _span = span("rms_norm", Pass::Forward);
         let params = self.params;
         let x_td = x.value().clone();
         let mut y_td = Tensor::recycled::<f32>(x_td.shape_of());
         rms_norm(&x_td.view(), params.get(weight).as_f32(), eps, &mut y_td.view_mut())?;
         let (weight_use, input) = (self.use_of(weight), x.id);
-        Ok(self.push(y_td, move |dy_td, back| {
+        Ok(self.push("rms_norm", y_td, move |dy_td, back| {
             let mut dx_td = Tensor::recycled::<f32>(x_td.shape_of());
             back.grads.accumulate([weight_use], dy_td.shape()[0], |run, [dw]| {
                 let (start, len) = (run.rows.start, run.rows.len());
@@ -32,13 +34,14 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If the shapes do not fit.
     pub fn layer_norm(&mut self, x: &Var, weight: ParamId, bias: ParamId, eps: f32) -> Result<Var, GradError> {
+        let _span = span("layer_norm", Pass::Forward);
         let params = self.params;
         let x_td = x.value().clone();
         let mut y_td = Tensor::recycled::<f32>(x_td.shape_of());
         let (w, b) = (params.get(weight).as_f32(), params.get(bias).as_f32());
         layer_norm(&x_td.view(), w, b, eps, &mut y_td.view_mut())?;
         let (uses, input) = ([self.use_of(weight), self.use_of(bias)], x.id);
-        Ok(self.push(y_td, move |dy_td, back| {
+        Ok(self.push("layer_norm", y_td, move |dy_td, back| {
             let mut dx_td = Tensor::recycled::<f32>(x_td.shape_of());
             back.grads.accumulate(uses, dy_td.shape()[0], |run, [dw, db]| {
                 let (start, len) = (run.rows.start, run.rows.len());

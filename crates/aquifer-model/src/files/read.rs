@@ -45,10 +45,10 @@ impl WeightFiles {
     fn add(&mut self, path: &Path, expected: Option<&[String]>) -> Result<(), ModelError> {
         let file = File::open(path).map_err(FileError::at("read", path))?;
         let length = file.metadata().map_err(FileError::at("read", path))?.len();
-        // SAFETY: the map is read-only. Somebody who cuts the file short while it is read can stop this process
-        // (SIGBUS) but not corrupt it; files of ours are replaced whole, never cut.
         let map = match length {
             0 => None,
+            // SAFETY: the map is read-only. Somebody who cuts the file short while it is read can stop this process
+            // (SIGBUS) but not corrupt it; files of ours are replaced whole, never cut.
             _ => Some(unsafe { Mmap::map(&file) }.map_err(FileError::at("read", path))?),
         };
         let names: Vec<String> = {
