@@ -4,15 +4,36 @@
 //! how many threads and by which instructions never changes a bit. The order inside a chain belongs to the
 //! [`Precision`]; where chains are cut belongs to the weight ([`shard_count`]) or to the step ([`TokenChains`]).
 
+mod blocks;
 mod exact;
-mod simple;
+mod kernel;
+mod pack;
+mod portable;
+mod store;
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod flushed;
+#[cfg(target_arch = "x86_64")]
+mod pack_avx512;
+
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 
 use crate::{Begin, OpError, Precision, TokenChains, shard_count};
-use aquifer_tensor::{DType, View, ViewMut};
+use aquifer_tensor::threads::SendPtr;
+use aquifer_tensor::{DType, View, ViewMut, isa};
+use blocks::Product;
+use pack::{Panels, Source, token_blocks, whole_blocks};
 
-pub use simple::PackedWeight;
+pub use pack::PackedWeight;
 
 /// `out = x · Wᵀ + bias`: every row of `x` against every row of the packed weight.
 ///
@@ -39,7 +60,19 @@ pub fn linear(x: &View, w: &PackedWeight, bias: Option<&[f32]>, out: &mut ViewMu
     if let Some(bias) = bias.filter(|bias| bias.len() != w.n()) {
         return Err(OpError::Shape { op: OP, arg: "bias", want: format!("[{}]", w.n()), got: vec![bias.len()] });
     }
-    simple::linear(x, w, bias, out);
+    Product {
+        left: &Source::new(x, 1, whole_blocks(w.k())),
+        right: w.panels(),
+        columns: w.n(),
+        chains: &w.chains(),
+        precision: w.precision(),
+        isa: isa::active(),
+        bias,
+        go_on: false,
+        stride: out.strides()[0],
+        out: SendPtr(out.ptr::<f32>()),
+    }
+    .run();
     Ok(())
 }
 
@@ -73,7 +106,23 @@ pub fn linear_weight_grad(
     check_matrix(OP, "dw", dw.shape(), dw.strides(), Some(dy.shape()[1]), Some(x.shape()[1]))?;
     check_f32(OP, "dw", dw.dtype())?;
     check_chains(OP, chains, begin, dy.shape()[0])?;
-    simple::linear_weight_grad(dy, x, chains, begin, precision, dw);
+    let isa = isa::active();
+    let (blocks, lanes) = token_blocks(chains);
+    let mut right = Panels::new(x.shape()[1], blocks.len(), precision);
+    right.fill(&Source::new(x, 0, blocks.clone()), precision, isa);
+    Product {
+        left: &Source::new(dy, 0, blocks),
+        right: &right,
+        columns: x.shape()[1],
+        chains: &lanes,
+        precision,
+        isa,
+        bias: None,
+        go_on: begin == Begin::Continue,
+        stride: dw.strides()[0],
+        out: SendPtr(dw.ptr::<f32>()),
+    }
+    .run();
     Ok(())
 }
 

@@ -1,0 +1,65 @@
+//! Which kernel runs: a strip of rows against one panel of 32 columns, along part of a chain.
+
+use super::pack::Layout;
+use super::portable;
+use crate::{Bf16Order, Precision};
+use aquifer_tensor::Isa;
+
+#[cfg(target_arch = "x86_64")]
+use super::{amx, avx2, avx512, flushed};
+
+/// `(a, b, blocks, c, row stride of c, go on from c, rows)`: `c[0..rows][0..32]` takes `blocks` blocks of the
+/// strip at `a` and the panel at `b`, starting from zero or from what it holds.
+pub(super) type Run = unsafe fn(*const u8, *const u8, usize, *mut f32, usize, bool, usize);
+
+/// The most rows any kernel takes at once.
+pub(super) const MAX_ROWS: usize = 32;
+
+/// A kernel and what it wants to be fed with.
+#[derive(Clone, Copy)]
+pub(super) struct Kernel {
+    /// Rows of a strip.
+    pub(super) rows: usize,
+    /// Layout of the left side.
+    pub(super) layout: Layout,
+    /// Whether it writes no more than the rows asked for.
+    pub(super) exact_rows: bool,
+    pub(super) run: Run,
+}
+
+impl Kernel {
+    /// The kernel of this precision on this instruction set, which the machine must have.
+    pub(super) fn of(precision: Precision, isa: Isa) -> Self {
+        use Precision::{Bf16, F32};
+        let kernel = |rows, layout, exact_rows, run| Kernel { rows, layout, exact_rows, run };
+        match (precision, isa) {
+            #[cfg(target_arch = "x86_64")]
+            (F32, Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx) => kernel(12, Layout::Floats, true, avx512::f32_chain),
+            #[cfg(target_arch = "x86_64")]
+            (F32, Isa::Avx2) => kernel(12, Layout::Floats, true, avx2::f32_chain),
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Pair), Isa::Avx512Bf16) => kernel(12, Layout::Pairs, true, avx512::pair_native),
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Pair), Isa::Amx) if Isa::Avx512Bf16.available() => {
+                kernel(12, Layout::Pairs, true, avx512::pair_native)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Tile), Isa::Amx) => kernel(32, Layout::Tiles, false, amx::tile_native),
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Pair), Isa::Avx512 | Isa::Amx) => {
+                kernel(12, Layout::RoundedFloats, false, flushed::pair_avx512)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Tile), Isa::Avx512 | Isa::Avx512Bf16) => {
+                kernel(12, Layout::RoundedFloats, false, flushed::tile_avx512)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Pair), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::pair_avx2),
+            #[cfg(target_arch = "x86_64")]
+            (Bf16(Bf16Order::Tile), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::tile_avx2),
+            (F32, _) => kernel(4, Layout::Floats, true, portable::f32_chain),
+            (Bf16(Bf16Order::Pair), _) => kernel(4, Layout::RoundedFloats, true, portable::pair),
+            (Bf16(Bf16Order::Tile), _) => kernel(4, Layout::RoundedFloats, true, portable::tile),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Packing one block of a panel with AVX-512: rounding, pairing and transposing in registers.
+
+use super::pack::{Layout, Source};
+use aquifer_tensor::DType;
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// Sixteen elements from element `at` on, widened to f32; zeros where `mask` has none.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load(source: &Source, at: usize, mask: u16) -> __m512 {
+    // SAFETY: masked lanes are not touched; the caller's mask covers only elements of the operand.
+    unsafe {
+        if source.dtype == DType::F32 {
+            _mm512_maskz_loadu_ps(mask, source.ptr.cast::<f32>().wrapping_add(at))
+        } else {
+            let half = _mm256_maskz_loadu_epi16(mask, source.ptr.cast::<i16>().wrapping_add(at));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)))
+        }
+    }
+}
+
+/// The first `n` of sixteen.
+fn first(n: usize) -> u16 {
+    if n >= 16 { 0xFFFF } else { (1 << n) - 1 }
+}
+
+/// Rounds to bf16 in the upper half of each lane; the lower half is left over.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn round_high(x: __m512) -> __m512i {
+    let bits = _mm512_castps_si512(x);
+    let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+    let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    let no_exponent = _mm512_testn_epi32_mask(bits, _mm512_set1_epi32(0x7F80_0000));
+    let flushed = _mm512_mask_and_epi32(rounded, no_exponent, bits, _mm512_set1_epi32(i32::MIN));
+    let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+    _mm512_mask_or_epi32(flushed, nan, bits, _mm512_set1_epi32(0x40_0000))
+}
+
+/// Sixteen pairs from their even and their odd members.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn pair_plain(even: __m512, odd: __m512) -> __m512i {
+    let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
+    let low = _mm512_srli_epi32::<16>(round_high(even));
+    // low | (odd & upper)
+    _mm512_ternarylogic_epi32::<0xF8>(low, round_high(odd), upper)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn pair_native(even: __m512, odd: __m512) -> __m512i {
+    // SAFETY: the same 512 bits under another name.
+    let halves: __m512i = unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(odd, even)) };
+    let low = _mm512_set_epi64(
+        0x1F_000F_001E_000E,
+        0x1D_000D_001C_000C,
+        0x1B_000B_001A_000A,
+        0x19_0009_0018_0008,
+        0x17_0007_0016_0006,
+        0x15_0005_0014_0004,
+        0x13_0003_0012_0002,
+        0x11_0001_0010_0000,
+    );
+    _mm512_permutexvar_epi16(low, halves)
+}
+
+/// Sixteen pairs from 32 consecutive elements.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn run_plain(low: __m512, high: __m512) -> __m512i {
+    let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    pair_plain(_mm512_permutex2var_ps(low, even, high), _mm512_permutex2var_ps(low, odd, high))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn run_native(low: __m512, high: __m512) -> __m512i {
+    // SAFETY: the same 512 bits under another name.
+    unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(high, low)) }
+}
+
+/// `rows[i][j]` becomes `rows[j][i]`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
+    let mut a = rows;
+    for i in 0..8 {
+        a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+        a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    }
+    let mut b = a;
+    for i in 0..4 {
+        b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
+        b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+        b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
+        b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+    }
+    // b[4 g + c], 128-bit lane l: column 4 l + c of rows 4 g .. 4 g + 4.
+    let mut out = b;
+    for c in 0..4 {
+        let low = _mm512_shuffle_i32x4::<0x88>(b[c], b[4 + c]);
+        let high = _mm512_shuffle_i32x4::<0xDD>(b[c], b[4 + c]);
+        let low_2 = _mm512_shuffle_i32x4::<0x88>(b[8 + c], b[12 + c]);
+        let high_2 = _mm512_shuffle_i32x4::<0xDD>(b[8 + c], b[12 + c]);
+        out[c] = _mm512_shuffle_i32x4::<0x88>(low, low_2);
+        out[8 + c] = _mm512_shuffle_i32x4::<0xDD>(low, low_2);
+        out[4 + c] = _mm512_shuffle_i32x4::<0x88>(high, high_2);
+        out[12 + c] = _mm512_shuffle_i32x4::<0xDD>(high, high_2);
+    }
+    out
+}
+
+macro_rules! packer {
+    ($name:ident, $features:literal, $pair:ident, $run:ident) => {
+        /// One block of one panel.
+        ///
+        /// # Safety
+        /// The CPU has the features; `free` and the block lie inside the operand; `out` has room for the block.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $name(
+            source: &Source,
+            width: usize,
+            layout: Layout,
+            free: Range<usize>,
+            block: usize,
+            out: *mut u8,
+        ) {
+            let (start, len) = source.blocks[block];
+            let out = out.cast::<i32>();
+            let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
+            for group in 0..width.div_ceil(16) {
+                let lanes = (width - group * 16).min(16);
+                let here = free.len().saturating_sub(group * 16).min(lanes);
+                let base = (free.start + group * 16) * source.free_stride + start * source.depth_stride;
+                let store = first(lanes);
+                if source.free_stride == 1 && source.depth_stride != 1 {
+                    let row = |depth: usize| {
+                        let mask = if depth < len { first(here) } else { 0 };
+                        // SAFETY: the mask keeps to the operand.
+                        unsafe { load(source, base + depth * source.depth_stride, mask) }
+                    };
+                    if layout == Layout::Floats || layout == Layout::RoundedFloats {
+                        for depth in 0..32 {
+                            let mut x = _mm512_castps_si512(row(depth));
+                            if layout == Layout::RoundedFloats {
+                                x = _mm512_and_si512(round_high(_mm512_castsi512_ps(x)), upper);
+                            }
+                            // SAFETY: room for the block.
+                            unsafe { _mm512_mask_storeu_epi32(out.add(depth * width + group * 16), store, x) };
+                        }
+                        continue;
+                    }
+                    if layout == Layout::Pairs {
+                        for p in 0..16 {
+                            let x = $pair(row(2 * p), row(2 * p + 1));
+                            // SAFETY: room for the block.
+                            unsafe { _mm512_mask_storeu_epi32(out.add(p * width + group * 16), store, x) };
+                        }
+                        continue;
+                    }
+                    let mut pairs = [_mm512_setzero_si512(); 16];
+                    for p in 0..16 {
+                        pairs[p] = $pair(row(2 * p), row(2 * p + 1));
+                    }
+                    for (lane, x) in transpose(pairs).into_iter().enumerate() {
+                        // SAFETY: room for the block; tiles come in whole groups.
+                        unsafe { _mm512_storeu_epi32(out.add((group * 16 + lane) * 16), x) };
+                    }
+                    continue;
+                }
+                // Sixteen consecutive depths of one free element.
+                let run = |lane: usize, depth: usize| {
+                    let mask = if lane < here { first(len.saturating_sub(depth)) } else { 0 };
+                    let at = base + lane * source.free_stride + depth * source.depth_stride;
+                    if source.depth_stride == 1 {
+                        // SAFETY: the mask keeps to the operand.
+                        return unsafe { load(source, at, mask) };
+                    }
+                    let mut x = [0.0_f32; 16];
+                    for i in 0..mask.count_ones() as usize {
+                        // SAFETY: as above.
+                        x[i] = unsafe { source.at(free.start + group * 16 + lane, start + depth + i) };
+                    }
+                    // SAFETY: sixteen floats.
+                    unsafe { _mm512_loadu_ps(x.as_ptr()) }
+                };
+                if layout == Layout::Floats || layout == Layout::RoundedFloats {
+                    for depth in [0, 16] {
+                        let mut rows = [_mm512_setzero_si512(); 16];
+                        for lane in 0..16 {
+                            let x = run(lane, depth);
+                            rows[lane] = match layout {
+                                Layout::Floats => _mm512_castps_si512(x),
+                                _ => _mm512_and_si512(round_high(x), upper),
+                            };
+                        }
+                        for (i, x) in transpose(rows).into_iter().enumerate() {
+                            // SAFETY: room for the block.
+                            unsafe {
+                                _mm512_mask_storeu_epi32(out.add((depth + i) * width + group * 16), store, x);
+                            }
+                        }
+                    }
+                    continue;
+                }
+                let mut rows = [_mm512_setzero_si512(); 16];
+                for lane in 0..16 {
+                    rows[lane] = $run(run(lane, 0), run(lane, 16));
+                }
+                if layout == Layout::Tiles {
+                    for lane in 0..16 {
+                        // SAFETY: room for the block; tiles come in whole groups.
+                        unsafe { _mm512_storeu_epi32(out.add((group * 16 + lane) * 16), rows[lane]) };
+                    }
+                    continue;
+                }
+                for (p, x) in transpose(rows).into_iter().enumerate() {
+                    // SAFETY: room for the block.
+                    unsafe { _mm512_mask_storeu_epi32(out.add(p * width + group * 16), store, x) };
+                }
+            }
+        }
+    };
+}
+
+packer!(plain, "avx512f,avx512bw,avx512dq,avx512vl", pair_plain, run_plain);
+packer!(native, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", pair_native, run_native);
