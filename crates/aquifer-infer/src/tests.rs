@@ -1,0 +1,196 @@
+//! The promise: cached equals full, and company changes nothing.
+
+use crate::attend::{CachedAttend, Share};
+use crate::*;
+use aquifer_model::{Decoder, DecoderConfig, TokenBatch};
+use aquifer_ops::Precision;
+use aquifer_tensor::{isa, threads};
+use proptest::prelude::*;
+use std::sync::{Arc, OnceLock};
+
+const VOCAB: usize = 301;
+
+fn network() -> Arc<Decoder> {
+    static MADE: OnceLock<Arc<Decoder>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        // Large weights, so that answers wander instead of repeating one token.
+        let config =
+            DecoderConfig { min_shard: 64, initializer_range: 0.2, ..DecoderConfig::small(64, 2, 4, 2, VOCAB) };
+        Arc::new(Decoder::init(config, 7, Precision::from_name("bf16").unwrap()).unwrap())
+    })
+    .clone()
+}
+
+fn tokens(n: usize, salt: u64) -> Vec<u32> {
+    (0..n as u64).map(|i| ((i * 2_654_435_761 + salt * 97) % VOCAB as u64) as u32).collect()
+}
+
+/// Logits of every row, read through a cache in these steps.
+fn cached_logits(model: &Decoder, tokens: &[u32], steps: &[usize]) -> Vec<u32> {
+    let mut cache = KvCache::new(&model.shape());
+    let (mut at, mut bits, mut steps) = (0, Vec::new(), steps.iter().copied().cycle());
+    while at < tokens.len() {
+        let rows = steps.next().unwrap().min(tokens.len() - at);
+        let positions: Vec<u32> = (at..at + rows).map(|p| p as u32).collect();
+        let mut attend = CachedAttend { shares: vec![Share { rows: 0..rows, cache: &mut cache }] };
+        let hidden = model.hidden(&tokens[at..at + rows], &positions, &mut attend);
+        attend.finish();
+        bits.extend(model.logits_of(&hidden.view()).as_f32().iter().map(|x| x.to_bits()));
+        at += rows;
+    }
+    bits
+}
+
+#[test]
+fn cached_decoding_is_the_full_forward_bit_for_bit() {
+    let model = network();
+    for n in [1, 2, 31, 255, 256, 257, 300, 513] {
+        let tokens = tokens(n, 3);
+        // The batch's inputs are all but the last token, so one more is given.
+        let whole: Vec<u32> = tokens.iter().copied().chain([0]).collect();
+        let full = model.logits(&TokenBatch::sequence(&whole)).unwrap();
+        let full: Vec<u32> = full.as_f32().iter().map(|x| x.to_bits()).collect();
+        let ways: [&[usize]; 5] = [&[n], &[1], &[255, 1, 1], &[256], &[7, 64, 33]];
+        for steps in ways.iter().filter(|steps| n < 300 || steps[0] > 1) {
+            assert!(cached_logits(&model, &tokens, steps) == full, "{n} tokens in steps of {steps:?}");
+        }
+    }
+}
+
+#[test]
+fn instruction_sets_and_threads_agree() {
+    let (model, tokens) = (network(), tokens(70, 1));
+    let want = threads::with(1, || cached_logits(&model, &tokens, &[9, 1, 30]));
+    for &isa in isa::available() {
+        for n in [1, 2, 3] {
+            let got = isa::with(isa, || threads::with(n, || cached_logits(&model, &tokens, &[30, 2])));
+            assert!(got == want, "{isa} on {n} threads");
+        }
+    }
+}
+
+fn request(i: u64) -> Request {
+    let length = [1, 5, 254, 255, 256, 257, 40, 300][i as usize % 8];
+    let hot = Sampling { temperature: 0.9, top_k: 40, top_p: 0.95, min_p: 0.01, ..Sampling::default() };
+    let penalised = Sampling { repetition_penalty: 1.2, presence_penalty: 0.3, frequency_penalty: 0.1, ..hot.clone() };
+    Request {
+        prompt: tokens(length, i),
+        max_tokens: 1 + (i as usize * 5) % 12,
+        choices: 1 + (i % 3) as u32,
+        sampling: [Sampling::greedy(), hot, penalised][i as usize % 3].clone(),
+        seed: i * 31,
+        stop_tokens: vec![(i % 7) as u32],
+        logprobs: Some(3),
+        prompt_logprobs: (i % 2 == 0).then_some(2),
+    }
+}
+
+fn run(limits: Limits, requests: Vec<Request>) -> Vec<Answer> {
+    Engine::new(network(), limits).generate(requests, &mut |_, _| true).unwrap()
+}
+
+#[test]
+fn company_changes_nothing() {
+    let alone: Vec<Answer> = (0..16).map(|i| run(Limits::default(), vec![request(i)]).remove(0)).collect();
+    for (n_threads, sequences, prefill_rows) in [(1, 64, 256), (2, 5, 1000), (3, 64, 37), (2, 3, 1)] {
+        let prefill_rows = prefill_rows.max(3);
+        let limits = Limits { sequences, prefill_rows, ..Limits::default() };
+        let together = threads::with(n_threads, || run(limits, (0..16).map(request).collect()));
+        assert!(together == alone, "{sequences} sequences, {prefill_rows} rows, {n_threads} threads");
+    }
+}
+
+#[test]
+fn choices_differ_and_are_those_of_single_requests_with_that_choice() {
+    let request = Request { choices: 3, ..request(1) };
+    let answer = run(Limits::default(), vec![request]).remove(0);
+    let texts: Vec<_> = answer.completions.iter().map(|c| &c.tokens).collect();
+    assert!(texts[0] != texts[1] && texts[1] != texts[2], "{texts:?}");
+}
+
+#[test]
+fn a_continued_prompt_draws_what_the_longer_answer_drew() {
+    let long = Request { max_tokens: 20, choices: 1, stop_tokens: vec![], ..request(4) };
+    let whole = run(Limits::default(), vec![long.clone()]).remove(0).completions.remove(0).tokens;
+    let mut prompt = long.prompt.clone();
+    prompt.extend(&whole[..9]);
+    let rest = run(Limits::default(), vec![Request { prompt, max_tokens: 11, ..long }]).remove(0);
+    assert_eq!(rest.completions[0].tokens, whole[9..]);
+}
+
+#[test]
+fn scores_are_the_log_softmax_of_the_full_forward() {
+    let (model, tokens) = (network(), tokens(270, 9));
+    let scores = Engine::new(model.clone(), Limits::default()).score(vec![tokens.clone()], 1).unwrap().remove(0);
+    let losses = model.losses(&TokenBatch::sequence(&tokens)).unwrap();
+    assert_eq!(scores.len(), 269);
+    for (score, loss) in scores.iter().zip(losses) {
+        assert!((score.logprob + loss).abs() < 1e-4, "{} {loss}", score.logprob);
+    }
+}
+
+#[test]
+fn requests_that_can_never_run_are_refused_with_the_reason() {
+    let engine = Engine::new(network(), Limits { sequences: 4, cache_bytes: 200_000, ..Limits::default() });
+    let refusal = |r: Request| engine.check(&r).unwrap_err().to_string();
+    assert!(refusal(Request::greedy(vec![], 1)).contains("empty"));
+    assert!(refusal(Request::greedy(vec![0, 301], 1)).contains("token 301 at place 1"));
+    assert!(refusal(Request::greedy(vec![1; 2000], 100)).contains("at most 2048"));
+    assert!(refusal(Request::greedy(vec![1; 20], usize::MAX)).contains("at most 2048"));
+    assert!(refusal(Request { choices: 5, ..Request::greedy(vec![1], 1) }).contains("at most 4"));
+    assert!(refusal(Request { choices: 0, ..Request::greedy(vec![1], 1) }).contains("at least one"));
+    assert!(refusal(Request { choices: 2, ..Request::greedy(vec![1], 200) }).contains("bytes of cache"));
+    let hot = Sampling { temperature: -1.0, ..Sampling::default() };
+    assert!(refusal(Request { sampling: hot, ..Request::greedy(vec![1], 1) }).contains("temperature"));
+}
+
+#[test]
+fn cancelled_requests_free_their_places_and_disturb_nobody() {
+    let alone = run(Limits::default(), vec![request(3)]).remove(0);
+    let mut engine = Engine::new(network(), Limits { sequences: 6, ..Limits::default() });
+    let victim = engine.admit(Request { choices: 3, max_tokens: 50, stop_tokens: vec![], ..request(6) }).unwrap();
+    let kept = engine.admit(Request { choices: 1, ..request(3) }).unwrap();
+    assert_eq!(engine.sequences(), 4);
+    assert!(!engine.has_room(&Request { choices: 3, ..request(0) }));
+    let mut heard = Vec::new();
+    for step in 0..40 {
+        if step == 3 {
+            engine.cancel_choice(victim, 1);
+            assert_eq!(engine.sequences(), 3);
+        }
+        if step == 4 {
+            engine.cancel(victim);
+            assert_eq!(engine.sequences(), 1);
+        }
+        heard.extend(engine.step());
+        let late = step >= 4 && heard.iter().rev().take(1).any(|e| e.id() == victim);
+        assert!(!late, "a cancelled request spoke");
+    }
+    assert!(engine.is_idle());
+    let made: Vec<u32> = heard
+        .iter()
+        .filter_map(|e| match e {
+            Event::Token { id, token, .. } if *id == kept => Some(*token),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(made, alone.completions[0].tokens);
+}
+
+#[test]
+fn scoring_alone_makes_no_token() {
+    let request = Request { prompt_logprobs: Some(0), choices: 2, ..Request::greedy(tokens(30, 2), 0) };
+    let answer = run(Limits::default(), vec![request]).remove(0);
+    assert_eq!((answer.prompt_scores.len(), answer.completions.len()), (29, 2));
+    assert!(answer.completions.iter().all(|c| c.tokens.is_empty() && c.finish == Finish::Length));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn any_cut_of_the_prompt_gives_the_same_bits(n in 1usize..530, steps in proptest::collection::vec(1usize..300, 1..4)) {
+        let tokens = tokens(n, 11);
+        let model = network();
+        prop_assert!(cached_logits(&model, &tokens, &steps) == cached_logits(&model, &tokens, &[n]));
+    }
+}
