@@ -1,1 +1,32 @@
 //! The training loop, optimisers, schedules, packing and checkpoints.
+//!
+//! A [`Trainer`] takes a decoder and a [`TokenSource`] through a number of optimiser steps. What it computes is
+//! decided by its [`TrainConfig`] and the data alone: threads, the size of micro-batches, and being stopped and
+//! resumed any number of times change no bit. Everything here speaks token ids; text is the business of others.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod checkpoint;
+pub mod packing;
+pub mod schedule;
+
+mod adamw;
+mod config;
+mod error;
+mod evaluate;
+mod source;
+mod spike;
+mod trainer;
+
+pub use adamw::{AdamWSettings, AdamWState};
+pub use checkpoint::{Checkpoints, Damage};
+pub use config::TrainConfig;
+pub use error::TrainError;
+pub use evaluate::{HeldOut, HeldOutLoss};
+pub use packing::{IGNORE, Order, Packer, Piece};
+pub use schedule::{Schedule, Shape};
+pub use source::{InMemory, TokenSource};
+pub use trainer::{Best, Outcome, TrainState, Trainer, Watch};
+
+#[cfg(test)]
+mod tests;

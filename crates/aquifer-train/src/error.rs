@@ -1,0 +1,87 @@
+//! Why a recipe cannot be carried out.
+
+use crate::data::DataMissing;
+use crate::recipe::RecipeError;
+use std::path::PathBuf;
+
+/// Why a recipe cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The recipe itself.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Its data is not there.
+    #[error(transparent)]
+    Data(#[from] DataMissing),
+    /// Its data cannot be read.
+    #[error(transparent)]
+    Read(#[from] aquifer_corpus::ReadError),
+    /// Token shards cannot be written or read.
+    #[error(transparent)]
+    Shards(#[from] aquifer_corpus::ShardError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Text(#[from] aquifer_text::TextError),
+    /// Token shards without the tokenizer they were made with.
+    #[error(
+        "the token shards in `{}` come without a tokenizer: put it into a folder `tokenizer` beside them, or name it \
+         with `tokenizer = \"FOLDER\"`", .0.display()
+    )]
+    NoTokenizer(PathBuf),
+    /// Token shards made with another tokenizer.
+    #[error(
+        "the token shards in `{}` were made with the tokenizer {made_by}, but this one is {got}: name the right one \
+         with `tokenizer = \"FOLDER\"`, or make the shards again", data.display()
+    )]
+    OtherTokenizer {
+        /// The shards.
+        data: PathBuf,
+        /// SHA-256 of the tokenizer they say they were made with.
+        made_by: String,
+        /// SHA-256 of the one at hand.
+        got: String,
+    },
+    /// A model to go on from whose vocabulary is not the data's.
+    #[error("the model in `{}` knows {model} tokens, but the tokenizer has {tokenizer}", folder.display())]
+    Vocabulary {
+        /// The model.
+        folder: PathBuf,
+        /// Entries the model knows.
+        model: usize,
+        /// Entries of the tokenizer.
+        tokenizer: usize,
+    },
+    /// The run would need more memory than it may use.
+    #[error(
+        "this run needs about {}, but may use {}: {advice}. (`--memory` raises the limit.)", mib(*needed), mib(*limit)
+    )]
+    Memory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+        /// What would help most.
+        advice: String,
+    },
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] aquifer_optim::TrainError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] aquifer_model::ModelError),
+    /// A file of the run.
+    #[error(transparent)]
+    Record(#[from] aquifer_record::RunError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] aquifer_record::FileError),
+    /// Asked to stop before there was anything to save.
+    #[error("stopped before training began; nothing is lost, the same command starts again")]
+    Stopped,
+}
+
+fn mib(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
+}

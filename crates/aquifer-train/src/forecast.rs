@@ -1,0 +1,196 @@
+//! What a run will need, told before its first step: memory by counting, time by a few real steps whose results
+//! are thrown away.
+
+use crate::RunError;
+use aquifer_model::{Decoder, DecoderConfig};
+use aquifer_ops::Precision;
+use aquifer_optim::{TokenSource, TrainConfig, Trainer};
+use aquifer_record::Forecast;
+use aquifer_record::forecast::{Estimate, Outcome};
+use aquifer_tensor::memory;
+use std::sync::Arc;
+
+/// Steps of a calibration: the first warms caches and pools and is not counted.
+const FEWEST: usize = 3;
+const MOST: usize = 12;
+/// A calibration is over when its counted steps took this long.
+const ENOUGH_SECONDS: f64 = 0.4;
+
+/// What a few real steps showed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    /// Seconds of each counted step, ascending.
+    pub step_seconds: Vec<f64>,
+    /// Tokens of a step.
+    pub tokens_per_step: u64,
+    /// Peak bytes of tensors meanwhile.
+    pub peak_bytes: u64,
+    /// Floating-point operations of the matrix products of a step.
+    pub step_flops: f64,
+}
+
+impl Calibration {
+    /// Trains a throw-away copy of the model for a moment. Nothing of it reaches the run: neither weights nor the
+    /// position in the data.
+    ///
+    /// # Errors
+    /// Those of a training step.
+    pub fn measure(
+        config: &DecoderConfig,
+        precision: Precision,
+        train: &TrainConfig,
+        source: Arc<dyn TokenSource>,
+    ) -> Result<Self, RunError> {
+        memory::reset_peak();
+        let before = memory::live_bytes();
+        let decoder = Decoder::init(config.clone(), 0, precision)?;
+        let mut trainer = Trainer::new(decoder, train.clone(), source, None, None, "calibration")?;
+        trainer.time_steps(1)?;
+        let mut step_seconds = Vec::new();
+        while step_seconds.len() < FEWEST
+            || (step_seconds.len() < MOST && step_seconds.iter().sum::<f64>() < ENOUGH_SECONDS)
+        {
+            step_seconds.extend(trainer.time_steps(1)?);
+        }
+        step_seconds.sort_by(f64::total_cmp);
+        let peak_bytes = (memory::peak_bytes() - before) as u64;
+        let tokens_per_step = train.tokens_per_step();
+        let step_flops = flops_per_token(config, train.grain_len) * tokens_per_step as f64;
+        Ok(Calibration { step_seconds, tokens_per_step, peak_bytes, step_flops })
+    }
+
+    /// The middle step.
+    pub fn median_seconds(&self) -> f64 {
+        self.step_seconds.get(self.step_seconds.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    /// Tokens a second.
+    pub fn tokens_per_second(&self) -> f64 {
+        self.tokens_per_step as f64 / self.median_seconds().max(1e-9)
+    }
+
+    /// Floating-point operations a second.
+    pub fn flops_per_second(&self) -> f64 {
+        self.step_flops / self.median_seconds().max(1e-9)
+    }
+}
+
+/// Operations of a forward and a backward pass for one token: six for each weight of a product, and attention
+/// over half of the context.
+pub fn flops_per_token(config: &DecoderConfig, sequence: usize) -> f64 {
+    let table = config.vocab_size * config.hidden_size;
+    let in_products = config.param_count() - if config.tie_word_embeddings { 0 } else { table };
+    let attended = config.num_hidden_layers * config.num_attention_heads * config.head_dim * sequence;
+    6.0 * in_products as f64 + 6.0 * attended as f64
+}
+
+/// Bytes by purpose that training will hold at its peak, counted from shapes.
+pub fn memory_parts(config: &DecoderConfig, precision: Precision, train: &TrainConfig) -> Vec<(String, u64)> {
+    let (d, wide, layers) = (config.hidden_size, config.intermediate_size, config.num_hidden_layers);
+    let (q, kv) = (config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim);
+    let tables = if config.tie_word_embeddings { 1 } else { 2 } * config.padded_vocab() * d;
+    let numbers = config.param_count() + tables - tables / config.padded_vocab() * config.vocab_size;
+    let in_products = numbers - if config.tie_word_embeddings { 0 } else { config.padded_vocab() * d };
+    let packed = if precision == Precision::F32 { 4 } else { 2 };
+    // Partial sums of lanes wait for each other only where a step is cut into several micro-batches.
+    let whole = train.micro_batch >= train.grains_per_step;
+    let partial = if whole { 1 } else { 2 + train.lanes.ilog2() as usize };
+    let tokens = train.micro_batch.min(train.grains_per_step) * train.grain_len;
+    // Kept for the way back in each layer: two sums, two norms, q, k and v before and after rotation, attention's
+    // output and its projection, gate, up, their product and its projection.
+    let layer = 6 * d + 3 * q + 3 * kv + 3 * wide + config.num_attention_heads;
+    // Of the way back itself: the gradients inside one layer, and a block of logits.
+    let passing = 4 * d + 3 * q + 3 * wide + config.padded_vocab().min(4096);
+    let parts = [
+        ("weights", 4 * numbers),
+        ("weights packed for products, both ways", 2 * packed * in_products),
+        ("gradients", 4 * numbers * partial),
+        ("optimiser", 8 * numbers),
+        ("activations", 4 * tokens * (layers * layer + passing)),
+    ];
+    parts.into_iter().map(|(what, bytes)| (what.to_owned(), bytes as u64)).collect()
+}
+
+/// Refuses a run that cannot fit, saying what to change.
+///
+/// # Errors
+/// [`RunError::Memory`].
+pub fn check_memory(parts: &[(String, u64)], limit: u64, train: &TrainConfig) -> Result<u64, RunError> {
+    let needed: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
+    if needed <= limit {
+        return Ok(needed);
+    }
+    let activations: u64 = parts.iter().filter(|(what, _)| what.contains("activation")).map(|(_, bytes)| bytes).sum();
+    let rest = needed - activations;
+    let advice = if train.micro_batch > 1 && rest + activations / train.micro_batch as u64 <= limit {
+        let fits = ((limit - rest) as f64 / (activations as f64 / train.micro_batch as f64)) as usize;
+        format!("set `batch.micro` to {} or less (it is {}; the result stays the same)", fits.max(1), train.micro_batch)
+    } else if rest <= limit {
+        format!("shorten `batch.sequence` (it is {})", train.grain_len)
+    } else {
+        "choose a smaller model (`model.width`, `model.layers`) or vocabulary".to_owned()
+    };
+    Err(RunError::Memory { needed, limit, advice })
+}
+
+/// The forecast of a run of `train.schedule.steps` steps that also looks at `eval_tokens` held-out tokens.
+pub fn forecast(
+    calibration: &Calibration,
+    parts: Vec<(String, u64)>,
+    limit: u64,
+    train: &TrainConfig,
+    eval_tokens: u64,
+) -> Forecast {
+    let steps = train.schedule.steps;
+    // A forward pass alone is a third of a step.
+    let in_steps = eval_tokens as f64 / calibration.tokens_per_step.max(1) as f64 / 3.0;
+    let total = |step: f64| step * (steps as f64 + in_steps);
+    let fastest = calibration.step_seconds.first().copied().unwrap_or(0.0);
+    let slowest = calibration.step_seconds.last().copied().unwrap_or(0.0);
+    let counted: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
+    Forecast {
+        memory_bytes: counted.max(calibration.peak_bytes),
+        memory_parts: parts,
+        memory_limit_bytes: limit,
+        seconds: Estimate {
+            expected: total(calibration.median_seconds()),
+            low: 0.9 * total(fastest),
+            high: 1.2 * total(slowest),
+        },
+        steps,
+        tokens: steps * calibration.tokens_per_step,
+        flops: steps as f64 * calibration.step_flops,
+        method: format!(
+            "{} steps on throw-away weights took {:.0} to {:.0} ms each (median {:.0}); the interval goes from 10 % \
+             below the fastest to 20 % above the slowest",
+            calibration.step_seconds.len(),
+            fastest * 1e3,
+            slowest * 1e3,
+            calibration.median_seconds() * 1e3
+        ),
+        outcome: None,
+    }
+}
+
+/// Writes down what happened beside what was forecast.
+pub fn score_forecast(forecast: &mut Forecast, seconds: f64, memory_bytes: u64) {
+    forecast.outcome = Some(Outcome { memory_bytes, seconds });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recipe;
+
+    #[test]
+    fn a_run_that_cannot_fit_is_told_what_to_change() {
+        let recipe = Recipe { data: "x".into(), ..Recipe::default() };
+        let train = crate::train_config(&crate::resolve(&recipe).unwrap());
+        let parts = vec![("weights".to_owned(), 100), ("activations".to_owned(), 1600)];
+        assert_eq!(check_memory(&parts, 1700, &train).unwrap(), 1700);
+        for (limit, part) in [(1000, "`batch.micro` to 9"), (150, "`batch.sequence`"), (50, "`model.width`")] {
+            let told = check_memory(&parts, limit, &train).unwrap_err().to_string();
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Carries a recipe out in a run folder, from its text to a model people can load.
+
+use crate::forecast::{Calibration, check_memory, forecast, memory_parts, score_forecast};
+use crate::prepare::{Places, Prepared, prepare, within};
+use crate::resolve::{decoder_config, precision, resolve, train_config};
+use crate::{Export, Recipe, RunError};
+use aquifer_model::Decoder;
+use aquifer_optim::{HeldOutLoss, Outcome, TokenSource, TrainConfig, Trainer, Watch};
+use aquifer_record::manifest::Status;
+use aquifer_record::metrics::MetricWriter;
+use aquifer_record::{FileError, Forecast, Manifest, MetricLine, Progress, RunFolder, Stop, sha256_hex};
+use aquifer_tensor::{isa, memory, threads};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The recipe inside a run folder.
+pub const RECIPE_FILE: &str = "recipe.toml";
+
+/// One recipe to be carried out, and where.
+pub struct Job<'a> {
+    /// What to do.
+    pub recipe: &'a Recipe,
+    /// Why it is as it is, by key; written into the run's recipe.
+    pub reasons: &'a [(String, String)],
+    /// Where its data is looked for.
+    pub places: &'a Places,
+    /// Where everything goes. Its manifest, if there is one, is completed.
+    pub run: &'a RunFolder,
+    /// Whether to go on from the run's newest good checkpoint.
+    pub resume: bool,
+    /// Bytes it may use.
+    pub memory_limit: u64,
+    /// The processor, for the manifest.
+    pub cpu: &'a str,
+    /// The command line, for the manifest.
+    pub command: &'a [String],
+}
+
+/// What a job ended with.
+pub struct Trained {
+    /// Whether it finished, and with which held-out loss.
+    pub outcome: Outcome,
+    /// The manifest as written.
+    pub manifest: Manifest,
+    /// The forecast with its score.
+    pub forecast: Forecast,
+    /// The model folder; written when the run finished.
+    pub model: PathBuf,
+}
+
+/// Carries out a job: prepares tokenizer and shards, writes the resolved recipe and the forecast, trains, writes the
+/// model and the manifest.
+///
+/// # Errors
+/// Everything that can go wrong, in words for the person; the manifest then says `failed` and why.
+pub fn run_recipe(
+    job: &Job<'_>,
+    watch: &mut dyn Watch,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Trained, RunError> {
+    let recipe = resolve(job.recipe)?;
+    let mut manifest = manifest(job, &recipe)?;
+    job.run.write("manifest.json", &manifest)?;
+    let result = carry_out(job, recipe, &mut manifest, watch, progress, stop);
+    if let Err(error) = &result {
+        let stopped = matches!(error, RunError::Stopped) || stop.requested();
+        manifest.status = if stopped { Status::Stopped } else { Status::Failed };
+        manifest.error = Some(error.to_string());
+        // The error itself is what matters; a disk that is full may refuse this too.
+        let _ = job.run.write("manifest.json", &manifest);
+    }
+    result
+}
+
+fn carry_out(
+    job: &Job<'_>,
+    mut recipe: Recipe,
+    manifest: &mut Manifest,
+    watch: &mut dyn Watch,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Trained, RunError> {
+    let run = job.run;
+    let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, run, progress, stop)?;
+    name_paths(&mut recipe, job.places);
+    let begin_from = recipe.init_from.as_ref().map(|folder| within(job.places, folder));
+    let precision = precision(&recipe);
+    let config = train_config(&recipe);
+    let model_config = match &begin_from {
+        Some(folder) => aquifer_model::DecoderConfig::read(&folder.join("config.json"))?,
+        None => decoder_config(&recipe, &tokenizer),
+    };
+    if model_config.vocab_size < tokenizer.vocab_size() {
+        let folder = begin_from.clone().unwrap_or_default();
+        let (model, tokenizer) = (model_config.vocab_size, tokenizer.vocab_size());
+        return Err(RunError::Vocabulary { folder, model, tokenizer });
+    }
+    let hashes = [
+        ("recipe", recipe.sha256()),
+        ("tokenizer", tokenizer.sha256()),
+        ("data", train.sha256().to_owned()),
+        ("heldout", heldout.as_ref().map(|shards| shards.sha256().to_owned()).unwrap_or_default()),
+    ];
+    let names: Vec<&str> = hashes.iter().map(|(_, hash)| hash.as_str()).collect();
+    let job_name = sha256_hex(names.join(" ").as_bytes());
+    manifest.hashes.extend(hashes.into_iter().map(|(what, hash)| (what.to_owned(), hash)));
+    manifest.parameters = model_config.param_count() as u64;
+
+    let train: Arc<dyn TokenSource> = Arc::new(train);
+    let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
+    let parts = memory_parts(&model_config, precision, &config);
+    check_memory(&parts, job.memory_limit, &config)?;
+    let mut told = if job.resume && run.join("forecast.json").exists() {
+        run.forecast()?
+    } else {
+        progress.note("measuring the speed of a few steps");
+        let calibration = Calibration::measure(&model_config, precision, &config, train.clone())?;
+        let eval_tokens = eval_tokens(heldout.as_deref(), &config);
+        let told = forecast(&calibration, parts, job.memory_limit, &config, eval_tokens);
+        let text = recipe.to_toml(job.reasons);
+        aquifer_record::files::write_atomic_bytes(&run.join(RECIPE_FILE), text.as_bytes())?;
+        run.write("forecast.json", &told)?;
+        told
+    };
+    progress.note(&in_words(&told));
+    run.write("manifest.json", manifest)?;
+
+    memory::reset_peak();
+    let decoder = match &begin_from {
+        Some(folder) => Decoder::load(folder, precision)?,
+        None => Decoder::init(model_config, recipe.seed, precision)?,
+    };
+    let mut trainer = Trainer::new(decoder, config, train, heldout, Some(run.join("checkpoints")), &job_name)?;
+    let resumed = job.resume && trainer.resume(progress)?;
+    let at = trainer.state().step;
+    if resumed {
+        progress.note(&format!("going on after step {at}"));
+    }
+    let metrics = run.join("metrics.jsonl");
+    let writer = MetricWriter::open(&metrics, Some(at))?;
+    let outcome = trainer.run(&mut Recorder { writer, path: metrics, inner: watch }, progress, stop)?;
+    let model = run.model();
+    if let Outcome::Finished(last) = outcome {
+        finish(job, &recipe, &trainer, last, manifest, progress)?;
+        tokenizer.save(&model)?;
+        manifest.status = Status::Finished;
+    } else {
+        manifest.status = Status::Stopped;
+    }
+    score_forecast(&mut told, trainer.state().seconds, memory::peak_bytes() as u64);
+    run.write("forecast.json", &told)?;
+    run.write("manifest.json", manifest)?;
+    Ok(Trained { outcome, manifest: manifest.clone(), forecast: told, model })
+}
+
+/// Writes the model, of the last step or the best, and the headline results.
+fn finish(
+    job: &Job<'_>,
+    recipe: &Recipe,
+    trainer: &Trainer,
+    last: Option<HeldOutLoss>,
+    manifest: &mut Manifest,
+    progress: &dyn Progress,
+) -> Result<(), RunError> {
+    let best = match recipe.run.export {
+        Export::Best => trainer.best_decoder()?.filter(|(best, _)| best.step != trainer.state().step),
+        Export::Last => None,
+    };
+    let decoder = best.as_ref().map_or(trainer.decoder(), |(_, decoder)| decoder);
+    decoder.save(&job.run.model())?;
+    manifest.hashes.insert("weights".to_owned(), decoder.weights_sha256());
+    let state = trainer.state();
+    let mut results = vec![("train_seconds", state.seconds), ("tokens", state.tokens as f64)];
+    if let Some(loss) = state.recent_losses.last() {
+        results.push(("train_loss", *loss));
+    }
+    if let Some(found) = last {
+        results.push(("heldout_loss", best.as_ref().map_or(found.mean(), |(best, _)| best.loss)));
+        let scale = best.as_ref().map_or(1.0, |(best, _)| best.loss / found.mean());
+        results.extend(found.bits_per_byte().map(|bits| ("heldout_bits_per_byte", bits * scale)));
+    }
+    if let Some((best, _)) = &best {
+        progress.note(&format!("the best weights were those of step {} ({:.4} nats a token)", best.step, best.loss));
+    }
+    manifest.results.extend(results.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Ok(())
+}
+
+fn manifest(job: &Job<'_>, recipe: &Recipe) -> Result<Manifest, RunError> {
+    let mut manifest = match job.run.join("manifest.json").exists() {
+        true => job.run.manifest()?,
+        false => Manifest { created: aquifer_record::run::now(), ..Manifest::default() },
+    };
+    manifest.name = job.run.name();
+    manifest.version = env!("CARGO_PKG_VERSION").to_owned();
+    if manifest.command.is_empty() {
+        manifest.command = job.command.to_vec();
+    }
+    manifest.status = Status::Running;
+    manifest.error = None;
+    manifest.seed = recipe.seed;
+    manifest.precision = recipe.precision.clone();
+    manifest.isa = isa::active().name().to_owned();
+    manifest.cpu = job.cpu.to_owned();
+    manifest.threads = threads::count();
+    manifest.choices = job.reasons.to_vec();
+    Ok(manifest)
+}
+
+/// Relative paths of the recipe as they are found from anywhere, so that the run's own copy can be done again.
+fn name_paths(recipe: &mut Recipe, places: &Places) {
+    let found = |name: &str| crate::data::find_data(name, &places.recipe_folder, &places.data_folders).ok();
+    let full = |path: PathBuf| path.canonicalize().unwrap_or(path).to_string_lossy().into_owned();
+    if let Some(path) = found(&recipe.data) {
+        recipe.data = full(path);
+    }
+    if let Some(path) = recipe.heldout.as_deref().and_then(found) {
+        recipe.heldout = Some(full(path));
+    }
+    if let Some(folder) = &recipe.init_from {
+        recipe.init_from = Some(full(within(places, folder)).into());
+    }
+    if !["bpe", "char"].contains(&recipe.tokenizer.as_str()) {
+        recipe.tokenizer = full(within(places, recipe.tokenizer.as_ref()));
+    }
+}
+
+/// Held-out tokens looked at over the whole run.
+fn eval_tokens(heldout: Option<&dyn TokenSource>, config: &TrainConfig) -> u64 {
+    let Some(heldout) = heldout else { return 0 };
+    let all: u64 = (0..heldout.documents()).map(|doc| heldout.tokens_in(doc) as u64).sum();
+    let looks = (config.schedule.steps.saturating_sub(1)).checked_div(config.eval_every).unwrap_or(0);
+    all + looks * all.min(config.eval_grains * config.grain_len as u64)
+}
+
+fn in_words(forecast: &Forecast) -> String {
+    let Forecast { seconds, memory_bytes, steps, tokens, .. } = forecast;
+    format!(
+        "forecast: {} steps, {:.1} M tokens, {} ({} to {}), {:.0} MiB of tensors",
+        steps,
+        *tokens as f64 / 1e6,
+        duration(seconds.expected),
+        duration(seconds.low),
+        duration(seconds.high),
+        *memory_bytes as f64 / f64::from(1 << 20)
+    )
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// Keeps the lines and hands samples on.
+struct Recorder<'a> {
+    writer: MetricWriter,
+    path: PathBuf,
+    inner: &'a mut dyn Watch,
+}
+
+impl Watch for Recorder<'_> {
+    fn line(&mut self, line: &MetricLine) -> Result<(), FileError> {
+        self.writer.write(line).map_err(FileError::at("write", &self.path))?;
+        self.inner.line(line)
+    }
+
+    fn sample(&mut self, step: u64, decoder: &Decoder) {
+        self.inner.sample(step, decoder);
+    }
+}
