@@ -5,7 +5,8 @@ use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
 use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, accumulate, accumulate_all, band, hull, on_isa, score};
-use super::{AttentionSpec, CHUNK, scratch};
+use super::scratch::{self, Buffers};
+use super::{AttentionSpec, CHUNK};
 use crate::math::exp;
 use crate::order::ROW_LANES;
 use aquifer_tensor::{isa, threads};
@@ -64,9 +65,14 @@ pub(super) fn run(spec: &AttentionSpec, segments: &[Range<usize>], rows: usize, 
     }
     job.fill(past..rows);
     let (tasks, isa) = (tasks(spec, segments), isa::active());
+    let width = spec.head_dim.next_multiple_of(ROW_LANES);
+    let (narrow, wide, block) = (CHUNK * spec.head_dim, CHUNK * width, BLOCK * width);
+    let sizes = [narrow, narrow, wide, wide, wide, block, block, block, SCORES, SCORES];
     threads::parallel_for(tasks.len(), |i| {
-        // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
-        unsafe { differentiate_on(isa, &job, &tasks[i]) }
+        scratch::with(sizes, |buffers| {
+            // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
+            unsafe { differentiate_on(isa, &job, &tasks[i], &buffers) }
+        });
     });
 }
 
@@ -115,117 +121,118 @@ impl Job<'_> {
     }
 }
 
-on_isa!(unsafe fn differentiate_on(job: &Job, task: &Task) = differentiate);
+on_isa!(unsafe fn differentiate_on(job: &Job, task: &Task, buffers: &Buffers<10>) = differentiate);
 
 /// # Safety
 /// All rows and heads of `job` must exist, those that `task` gives be written by nobody else.
 #[inline(always)]
-unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize>(job: &Job, task: &Task) {
+unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize>(
+    job: &Job,
+    task: &Task,
+    &[keys_t, values_t, keys, dk, dv, q, dout, dq, p, ds]: &Buffers<10>,
+) {
     let (spec, saved, to) = (job.spec, job.saved, job.gradients);
     let (d, width) = (spec.head_dim, spec.head_dim.next_multiple_of(ROW_LANES));
     let (gives_queries, gives_keys) = (task.gives != Gives::Keys, task.gives != Gives::Queries);
     let row_of = |position: usize| task.segment.start + position;
-    let (chunk, wide, block) = (CHUNK * d, CHUNK * width, BLOCK * width);
-    let sizes = [chunk, chunk, wide, wide, wide, block, block, block, SCORES, SCORES];
-    scratch::with(sizes, |[keys_t, values_t, keys, dk, dv, q, dout, dq, p, ds]| {
-        for chunk in task.chunks.clone() {
-            let base = chunk * CHUNK;
-            let len = CHUNK.min(task.segment.len() - base);
-            let seen_to = spec.window.map_or(task.segment.len(), |w| (base + len + w).saturating_sub(1));
-            let queries = task.queries.start.max(base)..task.queries.end.min(seen_to);
-            if queries.is_empty() && !gives_keys {
-                continue;
+    let wide = CHUNK * width;
+    for chunk in task.chunks.clone() {
+        let base = chunk * CHUNK;
+        let len = CHUNK.min(task.segment.len() - base);
+        let seen_to = spec.window.map_or(task.segment.len(), |w| (base + len + w).saturating_sub(1));
+        let queries = task.queries.start.max(base)..task.queries.end.min(seen_to);
+        if queries.is_empty() && !gives_keys {
+            continue;
+        }
+        // SAFETY: the chunk's rows exist; buffers hold a chunk.
+        unsafe {
+            let k = saved.k.at(row_of(base), task.kv_head);
+            let v = saved.v.at(row_of(base), task.kv_head);
+            transpose::<L>(k, saved.k.row, len, d, keys_t);
+            transpose::<L>(v, saved.v.row, len, d, values_t);
+            if gives_queries {
+                gather(k, saved.k.row, len, d, keys, width);
             }
-            // SAFETY: the chunk's rows exist; buffers hold a chunk.
-            unsafe {
-                let k = saved.k.at(row_of(base), task.kv_head);
-                let v = saved.v.at(row_of(base), task.kv_head);
-                transpose::<L>(k, saved.k.row, len, d, keys_t);
-                transpose::<L>(v, saved.v.row, len, d, values_t);
-                if gives_queries {
-                    gather(k, saved.k.row, len, d, keys, width);
+            std::ptr::write_bytes(dk, 0, wide);
+            std::ptr::write_bytes(dv, 0, wide);
+        }
+        for head in task.kv_head * spec.group()..(task.kv_head + 1) * spec.group() {
+            for first in queries.clone().step_by(BLOCK) {
+                let n = BLOCK.min(queries.end - first);
+                let mut bands = [(0, 0); BLOCK];
+                for i in 0..n {
+                    bands[i] = band(spec, first + i, base);
                 }
-                std::ptr::write_bytes(dk, 0, wide);
-                std::ptr::write_bytes(dv, 0, wide);
-            }
-            for head in task.kv_head * spec.group()..(task.kv_head + 1) * spec.group() {
-                for first in queries.clone().step_by(BLOCK) {
-                    let n = BLOCK.min(queries.end - first);
-                    let mut bands = [(0, 0); BLOCK];
+                let bands = &bands[..n];
+                let Some((key_lo, key_hi)) = hull(bands) else { continue };
+                // SAFETY: rows exist and are this task's to write; buffers hold a block.
+                unsafe {
+                    gather(saved.q.at(row_of(first), head), saved.q.row, n, d, q, width);
+                    gather(saved.dout.at(row_of(first), head), saved.dout.row, n, d, dout, width);
+                    let left = |ptr| Left { ptr, row: width, step: 1 };
+                    score::<L, R, N, M>(left(q), Right::panels(keys_t, d), d, spec.scale, bands, p);
+                    score::<L, R, N, M>(left(dout), Right::panels(values_t, d), d, 1.0, bands, ds);
                     for i in 0..n {
-                        bands[i] = band(spec, first + i, base);
+                        let row = row_of(first + i);
+                        let mean = dot::<L>(dout.add(i * width), saved.out.slice(row, head, d));
+                        let lse = saved.lse.slice(row, head, 1)[0];
+                        let at = i * SCORE_ROW;
+                        differentiate_row(p.add(at), ds.add(at), bands[i], lse, mean);
                     }
-                    let bands = &bands[..n];
-                    let Some((key_lo, key_hi)) = hull(bands) else { continue };
-                    // SAFETY: rows exist and are this task's to write; buffers hold a block.
-                    unsafe {
-                        gather(saved.q.at(row_of(first), head), saved.q.row, n, d, q, width);
-                        gather(saved.dout.at(row_of(first), head), saved.dout.row, n, d, dout, width);
-                        let left = |ptr| Left { ptr, row: width, step: 1 };
-                        score::<L, R, N, M>(left(q), Right::panels(keys_t, d), d, spec.scale, bands, p);
-                        score::<L, R, N, M>(left(dout), Right::panels(values_t, d), d, 1.0, bands, ds);
+                    if gives_queries {
                         for i in 0..n {
-                            let row = row_of(first + i);
-                            let mean = dot::<L>(dout.add(i * width), saved.out.slice(row, head, d));
-                            let lse = saved.lse.slice(row, head, 1)[0];
-                            let at = i * SCORE_ROW;
-                            differentiate_row(p.add(at), ds.add(at), bands[i], lse, mean);
-                        }
-                        if gives_queries {
-                            for i in 0..n {
-                                // Chains go on where the last chunk left them, in the output itself.
-                                if spec.visible(first + i).start < base {
-                                    let so_far = to.dq.slice_mut(row_of(first + i), head, d);
-                                    gather(so_far.as_ptr(), 0, 1, d, dq.add(i * width), width);
-                                } else {
-                                    std::ptr::write_bytes(dq.add(i * width), 0, width);
-                                }
-                            }
-                            let left = Left { ptr: ds, row: SCORE_ROW, step: 1 };
-                            accumulate_all::<L, R, N, M>(left, Right::row_major(keys, width), bands, false, dq, width);
-                            for i in 0..n {
-                                let last = first + i < base + CHUNK;
-                                let from = std::slice::from_raw_parts(dq.add(i * width), d);
-                                let dq = to.dq.slice_mut(row_of(first + i), head, d);
-                                let by = if last { spec.scale } else { 1.0 };
-                                dq.iter_mut().zip(from).for_each(|(to, from)| *to = from * by);
+                            // Chains go on where the last chunk left them, in the output itself.
+                            if spec.visible(first + i).start < base {
+                                let so_far = to.dq.slice_mut(row_of(first + i), head, d);
+                                gather(so_far.as_ptr(), 0, 1, d, dq.add(i * width), width);
+                            } else {
+                                std::ptr::write_bytes(dq.add(i * width), 0, width);
                             }
                         }
-                        if gives_keys {
-                            for key in (key_lo / R * R..key_hi).step_by(R) {
-                                let seers: [Band; R] = std::array::from_fn(|r| seers(spec, base + key + r, first, n));
-                                let left = |x: *mut f32| Left { ptr: x.add(key), row: 1, step: SCORE_ROW };
-                                let right = |x| Right::row_major(x, width);
-                                let at = key * width;
-                                accumulate::<L, R, N>(left(p), right(dout), &seers, false, dv.add(at), width);
-                                accumulate::<L, R, N>(left(ds), right(q), &seers, false, dk.add(at), width);
-                            }
+                        let left = Left { ptr: ds, row: SCORE_ROW, step: 1 };
+                        accumulate_all::<L, R, N, M>(left, Right::row_major(keys, width), bands, false, dq, width);
+                        for i in 0..n {
+                            let last = first + i < base + CHUNK;
+                            let from = std::slice::from_raw_parts(dq.add(i * width), d);
+                            let dq = to.dq.slice_mut(row_of(first + i), head, d);
+                            let by = if last { spec.scale } else { 1.0 };
+                            dq.iter_mut().zip(from).for_each(|(to, from)| *to = from * by);
+                        }
+                    }
+                    if gives_keys {
+                        for key in (key_lo / R * R..key_hi).step_by(R) {
+                            let seers: [Band; R] = std::array::from_fn(|r| seers(spec, base + key + r, first, n));
+                            let left = |x: *mut f32| Left { ptr: x.add(key), row: 1, step: SCORE_ROW };
+                            let right = |x| Right::row_major(x, width);
+                            let at = key * width;
+                            accumulate::<L, R, N>(left(p), right(dout), &seers, false, dv.add(at), width);
+                            accumulate::<L, R, N>(left(ds), right(q), &seers, false, dk.add(at), width);
                         }
                     }
                 }
             }
-            if gives_keys {
-                for j in 0..len {
-                    let row = row_of(base + j);
-                    // SAFETY: this task's rows.
-                    unsafe {
-                        let from = |x: *mut f32| std::slice::from_raw_parts(x.add(j * width), d);
-                        to.dv.slice_mut(row, task.kv_head, d).copy_from_slice(from(dv));
-                        let dk_row = to.dk.slice_mut(row, task.kv_head, d);
-                        dk_row.iter_mut().zip(from(dk)).for_each(|(to, from)| *to = from * spec.scale);
-                    }
+        }
+        if gives_keys {
+            for j in 0..len {
+                let row = row_of(base + j);
+                // SAFETY: this task's rows.
+                unsafe {
+                    let from = |x: *mut f32| std::slice::from_raw_parts(x.add(j * width), d);
+                    to.dv.slice_mut(row, task.kv_head, d).copy_from_slice(from(dv));
+                    let dk_row = to.dk.slice_mut(row, task.kv_head, d);
+                    dk_row.iter_mut().zip(from(dk)).for_each(|(to, from)| *to = from * spec.scale);
                 }
             }
         }
-        if gives_queries && spec.window == Some(0) {
-            for position in task.queries.clone() {
-                for head in task.kv_head * spec.group()..(task.kv_head + 1) * spec.group() {
-                    // SAFETY: this task's rows.
-                    unsafe { to.dq.slice_mut(row_of(position), head, d).fill(0.0) };
-                }
+    }
+    if gives_queries && spec.window == Some(0) {
+        for position in task.queries.clone() {
+            for head in task.kv_head * spec.group()..(task.kv_head + 1) * spec.group() {
+                // SAFETY: this task's rows.
+                unsafe { to.dq.slice_mut(row_of(position), head, d).fill(0.0) };
             }
         }
-    });
+    }
 }
 
 /// Which of the `n` queries from position `first` on see the key at `position`.

@@ -4,7 +4,8 @@ use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
 use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, accumulate_all, band, hull, on_isa, score};
-use super::{AttentionSpec, CHUNK, KvChunk, scratch};
+use super::scratch::{self, Buffers};
+use super::{AttentionSpec, CHUNK, KvChunk};
 use crate::math::{exp, log};
 use crate::order::ROW_LANES;
 use aquifer_tensor::{isa, threads};
@@ -84,8 +85,11 @@ pub(super) fn run(
     job.fill(past..rows);
     let (tasks, isa) = (job.tasks(), isa::active());
     threads::parallel_for(tasks.len(), |i| {
-        // SAFETY: the views were checked to have all rows, positions and heads; tasks write disjoint rows.
-        unsafe { attend_on(isa, &job, &tasks[i]) }
+        let task = &tasks[i];
+        scratch::with(job.buffers(task), |buffers| {
+            // SAFETY: the views were checked to have all rows, positions and heads; tasks write disjoint rows.
+            unsafe { attend_on(isa, &job, task, &buffers) }
+        });
     });
 }
 
@@ -103,6 +107,14 @@ impl Job<'_> {
                 }
             }
         }
+    }
+
+    /// How many elements of working memory `task` wants: keys, values, queries, scores, output, max and sum.
+    fn buffers(&self, task: &Task) -> [usize; 6] {
+        let (d, width) = (self.spec.head_dim, self.spec.head_dim.next_multiple_of(ROW_LANES));
+        let rows = task.queries.len() * self.spec.group();
+        let values = if copies_values(width != d, rows) { CHUNK * width } else { 0 };
+        [CHUNK * d, values, BLOCK * d, SCORES, BLOCK * width, 2 * rows]
     }
 
     /// About a chunk of rows each, fewer where that would leave threads idle; the longest first.
@@ -131,12 +143,21 @@ impl Job<'_> {
     }
 }
 
-on_isa!(unsafe fn attend_on(job: &Job, task: &Task) = attend);
+/// Values are read where they lie if rows are few and no padding is wanted.
+fn copies_values(padded: bool, rows: usize) -> bool {
+    padded || rows >= BLOCK
+}
+
+on_isa!(unsafe fn attend_on(job: &Job, task: &Task, buffers: &Buffers<6>) = attend);
 
 /// # Safety
 /// All rows, positions and heads of `job` must exist, those of `task` be written by nobody else.
 #[inline(always)]
-unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(job: &Job, task: &Task) {
+unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
+    job: &Job,
+    task: &Task,
+    &[keys_t, values, q, scores, o, state]: &Buffers<6>,
+) {
     let (spec, sequence) = (job.spec, &job.sequences[task.sequence]);
     let (d, width) = (spec.head_dim, spec.head_dim.next_multiple_of(ROW_LANES));
     let per_head = task.queries.len();
@@ -148,85 +169,81 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(job: 
     };
     let first = sequence.first_position + task.queries.start;
     let seen = spec.visible(first).start..first + per_head;
-    // Values are used where they lie if rows are few or laid out well.
-    let copy_values = d != width || rows >= BLOCK;
-    let sizes = [CHUNK * d, if copy_values { CHUNK * width } else { 0 }, BLOCK * d, SCORES, BLOCK * width, 2 * rows];
-    scratch::with(sizes, |[keys_t, values, q, scores, o, state]| {
-        for chunk in seen.start / CHUNK..seen.end.div_ceil(CHUNK) {
-            let base = chunk * CHUNK;
-            // Whole sixteens, so that panels stay aligned.
-            let from = seen.start.saturating_sub(base) / ROW_LANES * ROW_LANES;
-            let to = (seen.end - base).min(CHUNK);
-            // SAFETY: positions below `seen.end` exist; buffers hold a chunk.
-            let v = unsafe {
-                let [(k, k_row), (v, v_row)] = sequence.kv.chunk(chunk, task.kv_head, spec);
-                transpose::<L>(k.add(from * k_row), k_row, to - from, d, keys_t.add(from * d));
-                if copy_values {
-                    gather(v.add(from * v_row), v_row, to - from, d, values.add(from * width), width);
-                    Right::row_major(values, width)
-                } else {
-                    Right::row_major(v, v_row)
-                }
-            };
-            for start in (0..rows).step_by(BLOCK) {
-                let n = BLOCK.min(rows - start);
-                let mut bands = [(0, 0); BLOCK];
-                for i in 0..n {
-                    bands[i] = band(spec, row_of(start + i).2, base);
-                }
-                let bands = &bands[..n];
-                if hull(bands).is_none() {
-                    continue;
-                }
-                // SAFETY: bands lie within what was copied above; rows are this task's.
-                unsafe {
-                    for i in 0..n {
-                        let (row, head, _) = row_of(start + i);
-                        gather(job.q.at(row, head), 0, 1, d, q.add(i * d), d);
-                    }
-                    let left = Left { ptr: q, row: d, step: 1 };
-                    score::<L, R, N, M>(left, Right::panels(keys_t, d), d, spec.scale, bands, scores);
-                    let mut part = [(f32::NEG_INFINITY, 0.0); BLOCK];
-                    for i in 0..n {
-                        part[i] = exponentiate::<L>(scores.add(i * SCORE_ROW), bands[i]);
-                    }
-                    let left = Left { ptr: scores, row: SCORE_ROW, step: 1 };
-                    accumulate_all::<L, R, N, M>(left, v, bands, true, o, width);
-                    for i in (0..n).filter(|&i| bands[i].0 < bands[i].1) {
-                        let (row, head, position) = row_of(start + i);
-                        let out = job.out.slice_mut(row, head, d);
-                        let o = std::slice::from_raw_parts(o.add(i * width), d);
-                        let state = state.add(2 * (start + i)).cast::<(f32, f32)>();
-                        *state = if spec.visible(position).start / CHUNK == chunk {
-                            out.copy_from_slice(o);
-                            part[i]
-                        } else {
-                            fold(*state, part[i], out, o)
-                        };
-                    }
-                }
+    let copy_values = copies_values(width != d, rows);
+    for chunk in seen.start / CHUNK..seen.end.div_ceil(CHUNK) {
+        let base = chunk * CHUNK;
+        // Whole sixteens, so that panels stay aligned.
+        let from = seen.start.saturating_sub(base) / ROW_LANES * ROW_LANES;
+        let to = (seen.end - base).min(CHUNK);
+        // SAFETY: positions below `seen.end` exist; buffers hold a chunk.
+        let v = unsafe {
+            let [(k, k_row), (v, v_row)] = sequence.kv.chunk(chunk, task.kv_head, spec);
+            transpose::<L>(k.add(from * k_row), k_row, to - from, d, keys_t.add(from * d));
+            if copy_values {
+                gather(v.add(from * v_row), v_row, to - from, d, values.add(from * width), width);
+                Right::row_major(values, width)
+            } else {
+                Right::row_major(v, v_row)
             }
-        }
-        for r in 0..rows {
-            let (row, head, position) = row_of(r);
-            // SAFETY: rows are this task's, and those that see a key have a state.
+        };
+        for start in (0..rows).step_by(BLOCK) {
+            let n = BLOCK.min(rows - start);
+            let mut bands = [(0, 0); BLOCK];
+            for i in 0..n {
+                bands[i] = band(spec, row_of(start + i).2, base);
+            }
+            let bands = &bands[..n];
+            if hull(bands).is_none() {
+                continue;
+            }
+            // SAFETY: bands lie within what was copied above; rows are this task's.
             unsafe {
-                let out = job.out.slice_mut(row, head, d);
-                let log_sum = if spec.visible(position).is_empty() {
-                    out.fill(0.0);
-                    f32::NEG_INFINITY
-                } else {
-                    let (max, sum) = *state.add(2 * r).cast::<(f32, f32)>();
-                    let inverse = 1.0 / sum;
-                    out.iter_mut().for_each(|x| *x *= inverse);
-                    max + log(sum)
-                };
-                if let Some(lse) = job.lse {
-                    lse.slice_mut(row, head, 1)[0] = log_sum;
+                for i in 0..n {
+                    let (row, head, _) = row_of(start + i);
+                    gather(job.q.at(row, head), 0, 1, d, q.add(i * d), d);
+                }
+                let left = Left { ptr: q, row: d, step: 1 };
+                score::<L, R, N, M>(left, Right::panels(keys_t, d), d, spec.scale, bands, scores);
+                let mut part = [(f32::NEG_INFINITY, 0.0); BLOCK];
+                for i in 0..n {
+                    part[i] = exponentiate::<L>(scores.add(i * SCORE_ROW), bands[i]);
+                }
+                let left = Left { ptr: scores, row: SCORE_ROW, step: 1 };
+                accumulate_all::<L, R, N, M>(left, v, bands, true, o, width);
+                for i in (0..n).filter(|&i| bands[i].0 < bands[i].1) {
+                    let (row, head, position) = row_of(start + i);
+                    let out = job.out.slice_mut(row, head, d);
+                    let o = std::slice::from_raw_parts(o.add(i * width), d);
+                    let state = state.add(2 * (start + i)).cast::<(f32, f32)>();
+                    *state = if spec.visible(position).start / CHUNK == chunk {
+                        out.copy_from_slice(o);
+                        part[i]
+                    } else {
+                        fold(*state, part[i], out, o)
+                    };
                 }
             }
         }
-    });
+    }
+    for r in 0..rows {
+        let (row, head, position) = row_of(r);
+        // SAFETY: rows are this task's, and those that see a key have a state.
+        unsafe {
+            let out = job.out.slice_mut(row, head, d);
+            let log_sum = if spec.visible(position).is_empty() {
+                out.fill(0.0);
+                f32::NEG_INFINITY
+            } else {
+                let (max, sum) = *state.add(2 * r).cast::<(f32, f32)>();
+                let inverse = 1.0 / sum;
+                out.iter_mut().for_each(|x| *x *= inverse);
+                max + log(sum)
+            };
+            if let Some(lse) = job.lse {
+                lse.slice_mut(row, head, 1)[0] = log_sum;
+            }
+        }
+    }
 }
 
 /// A row of scores becomes `exp(score - max)`, and +0 outside the band; gives max and sum.

@@ -140,18 +140,23 @@ mod x86 {
         #[inline(always)]
         unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
             unsafe {
-                let r: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(from.add(i * from_row)));
+                let zero = _mm512_setzero_ps();
+                let (mut pairs, mut fours) = ([_mm512_castps_pd(zero); 16], [zero; 16]);
                 // Within each quarter: pairs of rows, then pairs of pairs.
-                let pairs: [__m512d; 16] = std::array::from_fn(|i| {
-                    let (a, b) = (r[i & !1], r[i | 1]);
-                    _mm512_castps_pd(if i & 1 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) })
-                });
+                for i in (0..16).step_by(2) {
+                    let a = _mm512_loadu_ps(from.add(i * from_row));
+                    let b = _mm512_loadu_ps(from.add((i + 1) * from_row));
+                    pairs[i] = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+                    pairs[i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+                }
                 // fours[4·g + c]: column c of each quarter, of rows 4g..4g+4.
-                let fours: [__m512; 16] = std::array::from_fn(|i| {
-                    let (g, c) = (i & !3, i & 3);
-                    let (a, b) = (pairs[g + (c >> 1)], pairs[g + 2 + (c >> 1)]);
-                    _mm512_castpd_ps(if c & 1 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
-                });
+                for g in (0..16).step_by(4) {
+                    for half in 0..2 {
+                        let (a, b) = (pairs[g + half], pairs[g + 2 + half]);
+                        fours[g + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                        fours[g + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                    }
+                }
                 for c in 0..4 {
                     let (f0, f1, f2, f3) = (fours[c], fours[4 + c], fours[8 + c], fours[12 + c]);
                     let (low01, high01) = (_mm512_shuffle_f32x4(f0, f1, 0x44), _mm512_shuffle_f32x4(f0, f1, 0xEE));

@@ -102,7 +102,7 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
         for x in from..to {
             // SAFETY: by the caller's word.
             unsafe {
-                let columns: [L; N] = std::array::from_fn(|n| L::load(b.ptr.add(n * b.unit + x * b.step)));
+                let columns = row_of::<L, N>(b, x);
                 for r in 0..R {
                     let left = L::splat(*a.ptr.add(r * a.row + x * a.step));
                     for n in 0..N {
@@ -122,7 +122,7 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
         for x in from..to {
             // SAFETY: by the caller's word.
             unsafe {
-                let columns: [L; N] = std::array::from_fn(|n| L::load(b.ptr.add(n * b.unit + x * b.step)));
+                let columns = row_of::<L, N>(b, x);
                 for r in 0..R {
                     let active = bands[r].0 <= x && x < bands[r].1;
                     let left = L::splat(*a.ptr.add(r * a.row + x * a.step));
@@ -159,6 +159,21 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
             }
         }
     }
+}
+
+/// N sixteens of `b` at one depth.
+///
+/// # Safety
+/// They must be readable.
+#[inline(always)]
+unsafe fn row_of<L: Lanes, const N: usize>(b: Right, x: usize) -> [L; N] {
+    // No closures where lanes are: one would be compiled for no instruction set in particular.
+    let mut row = [L::splat(0.0); N];
+    for n in 0..N {
+        // SAFETY: by the caller's word.
+        row[n] = unsafe { L::load(b.ptr.add(n * b.unit + x * b.step)) };
+    }
+    row
 }
 
 /// Writes `rows` rows of `depth` elements as panels of sixteen rows by depth (see [`Right::panels`]); the last

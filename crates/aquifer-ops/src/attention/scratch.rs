@@ -11,8 +11,11 @@ struct Line {
 
 thread_local!(static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) });
 
+/// Buffers for one task.
+pub(super) type Buffers<const N: usize> = [*mut f32; N];
+
 /// Lends `task` one buffer for each of `sizes`, in elements, aligned to cache lines. What they hold is old.
-pub(super) fn with<const N: usize>(sizes: [usize; N], task: impl FnOnce([*mut f32; N])) {
+pub(super) fn with<const N: usize>(sizes: [usize; N], task: impl FnOnce(Buffers<N>)) {
     LINES.with_borrow_mut(|lines| {
         let wanted: usize = sizes.iter().map(|n| n.div_ceil(ROW_LANES)).sum();
         if lines.len() < wanted {
