@@ -20,6 +20,7 @@ mod ngram;
 mod pieces;
 pub mod special;
 mod split;
+mod stop;
 mod stream;
 mod tokenizer;
 mod train_bpe;
@@ -27,6 +28,7 @@ mod train_char;
 
 pub use chat::{ChatTemplate, Message};
 pub use error::TextError;
+pub use stop::StopFilter;
 pub use ngram::NgramModel;
 pub use stream::StreamDecoder;
 pub use tokenizer::Tokenizer;
