@@ -41,3 +41,37 @@ pub fn reference(dy: &[f64], n: usize) -> Vec<f64> {
     }
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{chains, everywhere, tensor, token_sum_laws};
+    use aquifer_testkit::{Tolerance, assert_close, wide};
+
+    #[test]
+    fn the_kernel_answers_to_the_definition_everywhere_and_to_the_rule() {
+        for (t, n) in [(1, 1), (7, 3), (35, 67), (301, 129)] {
+            let dy = tensor("dy", [t, n], 1.0);
+            let sums = everywhere(|| {
+                let mut out = vec![f32::NAN; n];
+                column_sums(&dy.view(), &chains(t, 5, 1), Begin::Fresh, &mut out).unwrap();
+                out
+            });
+            let close = Tolerance { absolute: 2e-5, relative: 1e-6 };
+            assert_close(&sums, &reference(&wide(dy.as_f32()), n), close);
+            token_sum_laws(t, 5, n, |part, chains, begin, out| {
+                column_sums(&dy.view().narrow(0, part.start, part.len()), chains, begin, out).unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn chains_must_cover_the_rows() {
+        let dy = tensor("dy", [6, 2], 1.0);
+        let refused = |chains: &TokenChains, begin| column_sums(&dy.view(), chains, begin, &mut [0.0; 2]).is_err();
+        assert!(refused(&TokenChains::single(5, 5), Begin::Fresh));
+        assert!(refused(&TokenChains { grain: 2, lanes: vec![0..2, 4..6] }, Begin::Fresh));
+        assert!(refused(&chains(6, 2, 3), Begin::Continue));
+        assert!(!refused(&chains(6, 2, 3), Begin::Fresh));
+    }
+}

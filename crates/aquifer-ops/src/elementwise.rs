@@ -79,3 +79,38 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{everywhere, tensor};
+    use aquifer_tensor::Tensor;
+
+    #[test]
+    fn every_element_is_rounded_once() {
+        for (t, d) in [(1, 1), (3, 7), (33, 513)] {
+            let (a, b) = (tensor("a", [t, d], 1.0), tensor("b", [t, d], 1.0));
+            let all = everywhere(|| {
+                let [mut sum, mut scaled] = [(); 2].map(|()| Tensor::poisoned::<f32>([t, d]));
+                add(&a.view(), &b.view(), &mut sum.view_mut()).unwrap();
+                scale(&a.view(), 0.3, &mut scaled.view_mut()).unwrap();
+                let mut onto = a.clone();
+                add_assign(&mut onto.view_mut(), &b.view()).unwrap();
+                assert_eq!(onto.as_f32(), sum.as_f32());
+                [sum.as_f32(), scaled.as_f32()].concat()
+            });
+            let sums = a.as_f32().iter().zip(b.as_f32()).map(|(a, b)| a + b);
+            let want: Vec<f32> = sums.chain(a.as_f32().iter().map(|a| 0.3 * a)).collect();
+            assert_eq!(all, want);
+        }
+    }
+
+    #[test]
+    fn strided_rows_are_left_alone_between() {
+        let (mut wide, b) = (Tensor::filled([4, 9], 5.0_f32), tensor("b", [4, 3], 1.0));
+        add_assign(&mut wide.view_mut().narrow(1, 2, 3), &b.view()).unwrap();
+        for (row, b) in wide.as_f32().chunks(9).zip(b.as_f32().chunks(3)) {
+            assert_eq!(row, [5.0, 5.0, 5.0 + b[0], 5.0 + b[1], 5.0 + b[2], 5.0, 5.0, 5.0, 5.0]);
+        }
+    }
+}

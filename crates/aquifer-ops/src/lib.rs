@@ -35,6 +35,8 @@ pub mod precision;
 mod error;
 mod rows;
 mod simd;
+#[cfg(test)]
+mod testing;
 
 pub use adamw::{AdamW, adamw};
 pub use attention::{AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached};

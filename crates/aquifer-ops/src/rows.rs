@@ -378,3 +378,34 @@ pub(crate) fn chain2<'a, S: Copy>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::tree;
+
+    #[test]
+    fn the_stack_is_the_tree() {
+        for n in 0..70_u32 {
+            let leaves: Vec<f32> = (0..n).map(|i| 1.0 / (1 + i * i) as f32).collect();
+            let mut sum = TreeSum::new();
+            leaves.iter().for_each(|&leaf| sum.push(leaf));
+            assert_eq!(sum.finish(), tree(leaves, |a, b| a + b).unwrap_or(0.0), "{n} leaves");
+        }
+    }
+
+    /// A row's order written out: blocks of 256, sixteen interleaved lanes from +0, two trees.
+    #[test]
+    fn a_row_is_summed_in_the_stated_order() {
+        for n in [0, 1, 15, 16, 17, 255, 256, 257, 1000, 8193] {
+            let x = aquifer_testkit::noise("row", n);
+            let block = |block: &[f32]| {
+                let lane = |l: usize| block.iter().skip(l).step_by(ROW_LANES).fold(0.0_f32, |sum, x| sum + x * x);
+                tree((0..ROW_LANES).map(lane), |a, b| a + b).unwrap()
+            };
+            let want = tree(x.chunks(ROW_BLOCK).map(block), |a, b| a + b).unwrap_or(0.0);
+            assert_eq!(row_sum(&x, |x| x * x), want, "{n} elements");
+            assert_eq!(row_sum3(&x, &x, &x, |x, _, _| x * x), want, "{n} elements");
+        }
+    }
+}

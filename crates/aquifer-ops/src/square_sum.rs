@@ -51,3 +51,34 @@ simd! {
 pub fn reference(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{everywhere, tensor};
+    use aquifer_testkit::wide;
+
+    /// A sum in two halves of 32 bits each, so that bits can be compared as those of `f32`s are.
+    fn bits(x: f64) -> Vec<f32> {
+        vec![f32::from_bits((x.to_bits() >> 32) as u32), f32::from_bits(x.to_bits() as u32)]
+    }
+
+    #[test]
+    fn the_kernel_answers_to_the_definition_everywhere() {
+        for (rows, cols, shards) in [(1, 1, 1), (7, 63, 1), (33, 513, 2), (5, 2048, 8), (0, 4, 1)] {
+            let x = tensor("x", [rows, cols], 3.0);
+            everywhere(|| bits(square_sum(&x.view(), shards).unwrap()));
+            let (got, want) = (square_sum(&x.view(), shards).unwrap(), reference(&wide(x.as_f32())));
+            assert!((got - want).abs() <= 1e-13 * want, "{got} {want}");
+        }
+    }
+
+    /// The promise to a rank that holds some of the shards: its part of a row's sum is a leaf of the same tree.
+    #[test]
+    fn shards_are_leaves_of_the_tree() {
+        let x = tensor("x", [3, 1024], 1.0);
+        let leaf = |row, shard: usize| square_sum(&x.view().narrow(0, row, 1).narrow(1, shard * 512, 512), 1).unwrap();
+        let leaves = (0..3).flat_map(|row| [leaf(row, 0), leaf(row, 1)]);
+        assert_eq!(crate::order::tree(leaves, |a, b| a + b), Some(square_sum(&x.view(), 2).unwrap()));
+    }
+}

@@ -1,6 +1,9 @@
 //! AdamW: Adam with bias correction and decoupled weight decay.
 //! Loshchilov & Hutter, 2017, <https://arxiv.org/abs/1711.05101>, algorithm 2; `lr` is its product η·α.
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::math;
 use crate::rows::expect_len;

@@ -2,6 +2,9 @@
 
 pub(crate) mod cpu;
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::rows::{Rows, expect_len};
 use aquifer_tensor::View;

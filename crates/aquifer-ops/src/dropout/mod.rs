@@ -1,6 +1,9 @@
 //! Dropout: elements are zeroed with probability p and the others scaled by 1/(1 − p).
 //! Srivastava et al., 2014, JMLR 15, section 4, in the inverted form.
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::simd;
@@ -70,4 +73,10 @@ simd! {
             *out = if kept { x * scale } else { 0.0 };
         }
     }
+}
+
+/// The definition, element by element; its derivative is itself, on `dy`.
+pub fn reference(x: &[f32], p: f32, stream: &Stream, step: u64, first_element: u64) -> Vec<f32> {
+    let kept = |i: usize| f64::from(stream.uniform(step, first_element + i as u64)) >= f64::from(p);
+    x.iter().enumerate().map(|(i, x)| if kept(i) { x * (1.0 / (1.0 - p)) } else { 0.0 }).collect()
 }

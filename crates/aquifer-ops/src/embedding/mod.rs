@@ -2,6 +2,9 @@
 
 mod cpu;
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, RowsMut, expect_chains, expect_shape};

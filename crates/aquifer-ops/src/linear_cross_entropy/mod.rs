@@ -2,6 +2,9 @@
 
 mod cpu;
 
+#[cfg(test)]
+mod tests;
+
 use crate::cross_entropy::check;
 use crate::matmul::PackedWeight;
 use crate::order::{Begin, TokenChains};

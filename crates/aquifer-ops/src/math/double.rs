@@ -81,9 +81,12 @@ fn reduced(x: f64) -> (u64, f64, f64) {
     let n = shifted - ROUND;
     let head = x - n * PIO2_1;
     let middle = n * PIO2_2;
-    let r = head - middle;
-    // What the subtraction above rounded away, and the third piece.
-    let low = ((head - r) - middle) - n * PIO2_3;
+    let rough = head - middle;
+    // What the subtraction rounded away (Knuth's two-sum, for either may be the larger), and the third piece.
+    let back = rough - head;
+    let rest = ((head - (rough - back)) - (middle + back)) - n * PIO2_3;
+    let r = rough + rest;
+    let low = (rough - r) + rest;
     let z = r * r;
     let sine = r + (low + r * z * horner(z, SINE));
     let cosine = 1.0 + (z * horner(z, COSINE) - r * low);

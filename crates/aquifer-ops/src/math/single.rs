@@ -101,7 +101,8 @@ pub fn erf(x: f32) -> f32 {
     (if a < 1.0 { erf_near(a) } else { 1.0 - erfc_far(a) }).copysign(x)
 }
 
-/// The distribution function of the standard normal, Φ(x) = erfc(−x/√2) / 2, accurate far into its lower tail.
+/// The distribution function of the standard normal, Φ(x) = erfc(−x/√2) / 2; its lower tail goes to zero with a
+/// relative error of 1.5e-6 at −4 and 1.5e-5 at −13, from rounding x².
 #[inline(always)]
 pub fn normal_cdf(x: f32) -> f32 {
     let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;

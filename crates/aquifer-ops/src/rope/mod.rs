@@ -8,6 +8,9 @@ mod table;
 
 pub use table::RopeTable;
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::rows::{expect_len, expect_shape};
 use aquifer_tensor::{DType, View, ViewMut};

@@ -2,6 +2,9 @@
 
 mod cpu;
 
+#[cfg(test)]
+mod tests;
+
 use crate::OpError;
 use crate::rows::{Rows, RowsMut};
 use aquifer_tensor::{View, ViewMut};
