@@ -158,7 +158,17 @@ pub(super) unsafe fn pack(
 }
 
 /// One block of one panel, element by element.
-unsafe fn plain(source: &Source, width: usize, layout: Layout, free: Range<usize>, block: usize, out: *mut u8) {
+///
+/// # Safety
+/// `free` and the block lie inside the operand; `out` has room for the block.
+pub(super) unsafe fn plain(
+    source: &Source,
+    width: usize,
+    layout: Layout,
+    free: Range<usize>,
+    block: usize,
+    out: *mut u8,
+) {
     let (start, len) = source.blocks[block];
     for depth in 0..K_BLOCK {
         for lane in 0..width {

@@ -8,14 +8,14 @@ use std::ops::Range;
 /// Sixteen elements from element `at` on, widened to f32; zeros where `mask` has none.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn load(source: &Source, at: usize, mask: u16) -> __m512 {
+unsafe fn load<const HALF: bool>(base: *const u8, at: usize, mask: u16) -> __m512 {
     // SAFETY: masked lanes are not touched; the caller's mask covers only elements of the operand.
     unsafe {
-        if source.dtype == DType::F32 {
-            _mm512_maskz_loadu_ps(mask, source.ptr.cast::<f32>().wrapping_add(at))
-        } else {
-            let half = _mm256_maskz_loadu_epi16(mask, source.ptr.cast::<i16>().wrapping_add(at));
+        if HALF {
+            let half = _mm256_maskz_loadu_epi16(mask, base.cast::<i16>().wrapping_add(at));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)))
+        } else {
+            _mm512_maskz_loadu_ps(mask, base.cast::<f32>().wrapping_add(at))
         }
     }
 }
@@ -113,13 +113,15 @@ fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
     out
 }
 
+/// How far ahead of the block being packed its rows are fetched, in elements.
+const AHEAD: usize = 128;
+
 macro_rules! packer {
-    ($name:ident, $features:literal, $pair:ident, $run:ident) => {
-        /// One block of one panel.
+    ($name:ident, $along_free:ident, $along_depth:ident, $features:literal, $pair:ident, $run:ident) => {
+        /// One block of one panel. Whichever axis is contiguous is the one loaded along.
         ///
         /// # Safety
         /// The CPU has the features; `free` and the block lie inside the operand; `out` has room for the block.
-        #[target_feature(enable = $features)]
         pub(super) unsafe fn $name(
             source: &Source,
             width: usize,
@@ -128,103 +130,144 @@ macro_rules! packer {
             block: usize,
             out: *mut u8,
         ) {
-            let (start, len) = source.blocks[block];
             let out = out.cast::<i32>();
+            // SAFETY: the caller's word.
+            unsafe {
+                match (source.free_stride == 1, source.depth_stride == 1, source.dtype == DType::F32) {
+                    (_, true, true) => $along_depth::<false>(source, width, layout, free, block, out),
+                    (_, true, false) => $along_depth::<true>(source, width, layout, free, block, out),
+                    (true, _, true) => $along_free::<false>(source, width, layout, free, block, out),
+                    (true, _, false) => $along_free::<true>(source, width, layout, free, block, out),
+                    _ => super::pack::plain(source, width, layout, free, block, out.cast()),
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn $along_free<const HALF: bool>(
+            source: &Source,
+            width: usize,
+            layout: Layout,
+            free: Range<usize>,
+            block: usize,
+            out: *mut i32,
+        ) {
+            let (start, len) = source.blocks[block];
             let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
-            for group in 0..width.div_ceil(16) {
-                let lanes = (width - group * 16).min(16);
-                let here = free.len().saturating_sub(group * 16).min(lanes);
-                let base = (free.start + group * 16) * source.free_stride + start * source.depth_stride;
-                let store = first(lanes);
-                if source.free_stride == 1 && source.depth_stride != 1 {
-                    let row = |depth: usize| {
-                        let mask = if depth < len { first(here) } else { 0 };
-                        // SAFETY: the mask keeps to the operand.
-                        unsafe { load(source, base + depth * source.depth_stride, mask) }
-                    };
-                    if layout == Layout::Floats || layout == Layout::RoundedFloats {
-                        for depth in 0..32 {
-                            let mut x = _mm512_castps_si512(row(depth));
-                            if layout == Layout::RoundedFloats {
-                                x = _mm512_and_si512(round_high(_mm512_castsi512_ps(x)), upper);
-                            }
-                            // SAFETY: room for the block.
-                            unsafe { _mm512_mask_storeu_epi32(out.add(depth * width + group * 16), store, x) };
-                        }
-                        continue;
-                    }
-                    if layout == Layout::Pairs {
-                        for p in 0..16 {
-                            let x = $pair(row(2 * p), row(2 * p + 1));
-                            // SAFETY: room for the block.
-                            unsafe { _mm512_mask_storeu_epi32(out.add(p * width + group * 16), store, x) };
-                        }
-                        continue;
-                    }
-                    let mut pairs = [_mm512_setzero_si512(); 16];
-                    for p in 0..16 {
-                        pairs[p] = $pair(row(2 * p), row(2 * p + 1));
-                    }
-                    for (lane, x) in transpose(pairs).into_iter().enumerate() {
-                        // SAFETY: room for the block; tiles come in whole groups.
-                        unsafe { _mm512_storeu_epi32(out.add((group * 16 + lane) * 16), x) };
-                    }
-                    continue;
+            for group in (0..width).step_by(16) {
+                let lanes = (width - group).min(16);
+                let (inside, store) = (first(free.len().saturating_sub(group).min(lanes)), first(lanes));
+                let base = free.start + group + start * source.depth_stride;
+                macro_rules! row {
+                    ($depth:expr) => {{
+                        let depth = $depth;
+                        let mask = if depth < len { inside } else { 0 };
+                        load::<HALF>(source.ptr, base + depth * source.depth_stride, mask)
+                    }};
                 }
+                // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups.
+                unsafe {
+                    match layout {
+                        Layout::Floats => {
+                            for depth in 0..32 {
+                                let x = row!(depth);
+                                _mm512_mask_storeu_ps(out.add(depth * width + group).cast(), store, x);
+                            }
+                        }
+                        Layout::RoundedFloats => {
+                            for depth in 0..32 {
+                                let x = _mm512_and_si512(round_high(row!(depth)), upper);
+                                _mm512_mask_storeu_epi32(out.add(depth * width + group), store, x);
+                            }
+                        }
+                        Layout::Pairs => {
+                            for p in 0..16 {
+                                let x = $pair(row!(2 * p), row!(2 * p + 1));
+                                _mm512_mask_storeu_epi32(out.add(p * width + group), store, x);
+                            }
+                        }
+                        Layout::Tiles => {
+                            let mut pairs = [_mm512_setzero_si512(); 16];
+                            for p in 0..16 {
+                                pairs[p] = $pair(row!(2 * p), row!(2 * p + 1));
+                            }
+                            let lanes = transpose(pairs);
+                            for lane in 0..16 {
+                                _mm512_storeu_epi32(out.add((group + lane) * 16), lanes[lane]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn $along_depth<const HALF: bool>(
+            source: &Source,
+            width: usize,
+            layout: Layout,
+            free: Range<usize>,
+            block: usize,
+            out: *mut i32,
+        ) {
+            let (start, len) = source.blocks[block];
+            let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
+            let (low, high) = (first(len), first(len.saturating_sub(16)));
+            for group in (0..width).step_by(16) {
+                let lanes = (width - group).min(16);
+                let (here, store) = (free.len().saturating_sub(group).min(lanes), first(lanes));
+                let base = (free.start + group) * source.free_stride + start;
                 // Sixteen consecutive depths of one free element.
-                let run = |lane: usize, depth: usize| {
-                    let mask = if lane < here { first(len.saturating_sub(depth)) } else { 0 };
-                    let at = base + lane * source.free_stride + depth * source.depth_stride;
-                    if source.depth_stride == 1 {
-                        // SAFETY: the mask keeps to the operand.
-                        return unsafe { load(source, at, mask) };
-                    }
-                    let mut x = [0.0_f32; 16];
-                    for i in 0..mask.count_ones() as usize {
-                        // SAFETY: as above.
-                        x[i] = unsafe { source.at(free.start + group * 16 + lane, start + depth + i) };
-                    }
-                    // SAFETY: sixteen floats.
-                    unsafe { _mm512_loadu_ps(x.as_ptr()) }
-                };
-                if layout == Layout::Floats || layout == Layout::RoundedFloats {
-                    for depth in [0, 16] {
-                        let mut rows = [_mm512_setzero_si512(); 16];
-                        for lane in 0..16 {
-                            let x = run(lane, depth);
-                            rows[lane] = match layout {
-                                Layout::Floats => _mm512_castps_si512(x),
-                                _ => _mm512_and_si512(round_high(x), upper),
-                            };
-                        }
-                        for (i, x) in transpose(rows).into_iter().enumerate() {
-                            // SAFETY: room for the block.
-                            unsafe {
-                                _mm512_mask_storeu_epi32(out.add((depth + i) * width + group * 16), store, x);
+                macro_rules! run {
+                    ($lane:expr, $depth:expr, $mask:expr) => {{
+                        let lane = $lane;
+                        let mask = if lane < here { $mask } else { 0 };
+                        load::<HALF>(source.ptr, base + lane * source.free_stride + $depth, mask)
+                    }};
+                }
+                // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups; a prefetch
+                // of any address is harmless.
+                unsafe {
+                    if layout == Layout::Floats || layout == Layout::RoundedFloats {
+                        for (depth, mask) in [(0, low), (16, high)] {
+                            let mut rows = [_mm512_setzero_si512(); 16];
+                            for lane in 0..16 {
+                                rows[lane] = _mm512_castps_si512(run!(lane, depth, mask));
+                            }
+                            if layout == Layout::RoundedFloats {
+                                for lane in 0..16 {
+                                    rows[lane] = _mm512_and_si512(round_high(_mm512_castsi512_ps(rows[lane])), upper);
+                                }
+                            }
+                            let columns = transpose(rows);
+                            for i in 0..16 {
+                                _mm512_mask_storeu_epi32(out.add((depth + i) * width + group), store, columns[i]);
                             }
                         }
+                        continue;
                     }
-                    continue;
-                }
-                let mut rows = [_mm512_setzero_si512(); 16];
-                for lane in 0..16 {
-                    rows[lane] = $run(run(lane, 0), run(lane, 16));
-                }
-                if layout == Layout::Tiles {
+                    let mut rows = [_mm512_setzero_si512(); 16];
                     for lane in 0..16 {
-                        // SAFETY: room for the block; tiles come in whole groups.
-                        unsafe { _mm512_storeu_epi32(out.add((group * 16 + lane) * 16), rows[lane]) };
+                        let at = base + lane * source.free_stride + AHEAD;
+                        _mm_prefetch::<_MM_HINT_T0>(source.ptr.wrapping_add(at * source.dtype.size()).cast());
+                        _mm_prefetch::<_MM_HINT_T0>(source.ptr.wrapping_add((at + 16) * source.dtype.size()).cast());
+                        rows[lane] = $run(run!(lane, 0, low), run!(lane, 16, high));
                     }
-                    continue;
-                }
-                for (p, x) in transpose(rows).into_iter().enumerate() {
-                    // SAFETY: room for the block.
-                    unsafe { _mm512_mask_storeu_epi32(out.add(p * width + group * 16), store, x) };
+                    if layout == Layout::Tiles {
+                        for lane in 0..16 {
+                            _mm512_storeu_epi32(out.add((group + lane) * 16), rows[lane]);
+                        }
+                        continue;
+                    }
+                    let pairs = transpose(rows);
+                    for p in 0..16 {
+                        _mm512_mask_storeu_epi32(out.add(p * width + group), store, pairs[p]);
+                    }
                 }
             }
         }
     };
 }
 
-packer!(plain, "avx512f,avx512bw,avx512dq,avx512vl", pair_plain, run_plain);
-packer!(native, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", pair_native, run_native);
+packer!(plain, free_plain, depth_plain, "avx512f,avx512bw,avx512dq,avx512vl", pair_plain, run_plain);
+packer!(native, free_native, depth_native, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", pair_native, run_native);

@@ -35,63 +35,61 @@ impl Region {
 /// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`, each addition rounded.
 ///
 /// # Safety
-/// `tile` and each of `waiting` hold the target's rows of 32; `bias` its columns; nobody else touches the target.
+/// `tile` and each of `waiting` hold the target's rows of 32; `bias` its columns; nobody else touches the target
+/// or the tile, whose contents are lost.
 pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region, isa: Isa) {
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has what the caller chose.
         Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { finish_avx512(tile, waiting, bias, target) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 => unsafe { finish_avx2(tile, waiting, bias, target) },
         // SAFETY: the caller's word.
-        _ => unsafe { body(tile, waiting, bias, target) },
+        _ => unsafe { finish_plain(tile, waiting, bias, target) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn finish_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
-    // SAFETY: the caller's word.
-    unsafe { body(tile, waiting, bias, target) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn finish_avx2(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
-    // SAFETY: the caller's word.
-    unsafe { body(tile, waiting, bias, target) }
-}
-
-#[inline(always)]
-unsafe fn body(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
-    let mut offset = [0.0; PANEL];
-    if let Some(bias) = bias {
-        offset[..bias.len()].copy_from_slice(bias);
-    }
-    for row in 0..target.rows {
-        // SAFETY: the tile has this row.
-        let mut sums = unsafe { *tile.add(row * PANEL).cast::<[f32; PANEL]>() };
-        for &left in waiting {
-            // SAFETY: every waiting tile has this row.
-            let left = unsafe { &*left.add(row * PANEL).cast::<[f32; PANEL]>() };
-            for column in 0..PANEL {
-                sums[column] += left[column];
+    use std::arch::x86_64::*;
+    let mask = u32::MAX >> (PANEL - target.columns);
+    let (low, high) = (mask as u16, (mask >> 16) as u16);
+    // SAFETY: masks keep to the target's columns; the rest is the caller's word.
+    unsafe {
+        let offsets = bias.map(|bias| {
+            let right = bias.as_ptr().wrapping_add(16);
+            [_mm512_maskz_loadu_ps(low, bias.as_ptr()), _mm512_maskz_loadu_ps(high, right)]
+        });
+        for row in 0..target.rows {
+            let at = row * PANEL;
+            let mut sums = [_mm512_loadu_ps(tile.add(at)), _mm512_loadu_ps(tile.add(at + 16))];
+            for &left in waiting {
+                sums[0] = _mm512_add_ps(sums[0], _mm512_loadu_ps(left.add(at)));
+                sums[1] = _mm512_add_ps(sums[1], _mm512_loadu_ps(left.add(at + 16)));
             }
+            if let Some(offsets) = offsets {
+                sums = [_mm512_add_ps(sums[0], offsets[0]), _mm512_add_ps(sums[1], offsets[1])];
+            }
+            let out = target.ptr.add(row * target.stride);
+            _mm512_mask_storeu_ps(out, low, sums[0]);
+            _mm512_mask_storeu_ps(out.wrapping_add(16), high, sums[1]);
         }
-        if bias.is_some() {
-            for column in 0..PANEL {
-                sums[column] += offset[column];
-            }
+    }
+}
+
+unsafe fn finish_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
+    let len = target.rows * PANEL;
+    // SAFETY: the caller's word.
+    let sums = unsafe { std::slice::from_raw_parts_mut(tile, len) };
+    for &left in waiting {
+        // SAFETY: as above.
+        let left = unsafe { std::slice::from_raw_parts(left, len) };
+        sums.iter_mut().zip(left).for_each(|(sum, left)| *sum += left);
+    }
+    for (row, sums) in sums.chunks_exact_mut(PANEL).enumerate() {
+        if let Some(bias) = bias {
+            sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
         // SAFETY: inside the target; its columns are at most 32.
-        unsafe {
-            let out = target.ptr.add(row * target.stride);
-            if target.columns == PANEL {
-                *out.cast::<[f32; PANEL]>() = sums;
-            } else {
-                std::ptr::copy_nonoverlapping(sums.as_ptr(), out, target.columns);
-            }
-        }
+        unsafe { target.ptr.add(row * target.stride).copy_from_nonoverlapping(sums.as_ptr(), target.columns) };
     }
 }

@@ -23,7 +23,7 @@ fn noise(site: &str, shape: [usize; 2], kind: Kind) -> Tensor {
         let word = stream.word(0, i);
         match kind {
             Kind::Plain => stream.uniform(0, i) * 2.0 - 1.0,
-            Kind::Tiny if word % 31 == 0 => f32::from_bits(word & 0x807F_FFFF),
+            Kind::Tiny if word.is_multiple_of(31) => f32::from_bits(word & 0x807F_FFFF),
             Kind::Tiny => f32::from_bits(word & 0x807F_FFFF | (127 - 70 + (word >> 23 & 15)) << 23),
             Kind::Wild if word % 7 < 5 => f32::from_bits(word & 0xBFFF_FFFF | 0x3000_0000),
             Kind::Wild => f32::from_bits(word),

@@ -1,0 +1,215 @@
+//! How fast matrix products run here, beside what the registers could do at most.
+//!
+//! `cargo run --release -p aquifer-ops --example matmul_speed [-- --isa NAME] [--threads N] [--precision NAME]`
+//! Every figure is the best of many calls, so that a busy machine shows what the code can do; on one thread it is
+//! processor time, which does not run while other processes do.
+
+use aquifer_ops::{Begin, PackedWeight, Precision, TokenChains, linear, linear_weight_grad};
+use aquifer_tensor::random::Stream;
+use aquifer_tensor::{Isa, Tensor, isa, threads};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let value = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1));
+    if let Some(isa) = value("--isa").and_then(|name| Isa::from_name(name)) {
+        assert!(isa::force(isa), "this machine has no {isa}");
+    }
+    if let Some(n) = value("--threads").and_then(|n| n.parse().ok()) {
+        threads::set_count(n);
+    }
+    println!("{} · {} threads", isa::active(), threads::count());
+    let peaks = peaks();
+    println!("register peaks, GFLOP/s: f32 FMA {:.0}, vdpbf16ps {:.0}", peaks.0, peaks.1);
+    let wanted = value("--precision").and_then(|name| Precision::from_name(name));
+    for precision in
+        wanted.map_or_else(|| ["bf16/pair", "bf16/tile", "f32"].map(Precision::from_name).to_vec(), |p| vec![Some(p)])
+    {
+        let precision = precision.expect("names of precisions");
+        let peak = if precision.name() == "bf16/pair" && peaks.1 > 0.0 { peaks.1 } else { peaks.0 };
+        println!("\n{precision}, m x n x k");
+        for (m, n, k) in [
+            (1024, 1024, 1024),
+            (2048, 2048, 2048),
+            (2048, 384, 384),
+            (2048, 1152, 384),
+            (2048, 1536, 384),
+            (2048, 384, 1536),
+            (2048, 8192, 384),
+            (2048, 384, 8192),
+            (768, 128, 128),
+            (768, 384, 128),
+            (768, 512, 128),
+            (768, 128, 512),
+        ] {
+            product(m, n, k, precision, peak);
+        }
+        for (n, k, t, lanes) in [
+            (384, 1536, 2048, 1),
+            (384, 1536, 2048, 2),
+            (1536, 384, 2048, 2),
+            (384, 384, 2048, 2),
+            (8192, 384, 2048, 2),
+            (128, 512, 768, 1),
+            (768, 64, 2048, 1),
+        ] {
+            weight_grad(n, k, t, lanes, precision, peak);
+        }
+        for (n, k) in [(4096, 4096), (1024, 1024), (384, 384)] {
+            decode(n, k, precision);
+        }
+        for (n, k) in [(1536, 384), (8192, 384), (4096, 4096)] {
+            packing(n, k, precision);
+        }
+    }
+}
+
+fn noise(shape: [usize; 2]) -> Tensor {
+    let stream = Stream::new(1, "speed", "noise");
+    let data: Vec<f32> = (0..(shape[0] * shape[1]) as u64).map(|i| stream.uniform(0, i) - 0.5).collect();
+    Tensor::from_f32(&data, shape)
+}
+
+/// Seconds of the best call within a second or so.
+fn best(mut call: impl FnMut()) -> f64 {
+    let (start, mut best) = (Instant::now(), f64::INFINITY);
+    let mut calls = 0;
+    while calls < 5 || start.elapsed() < Duration::from_millis(600) {
+        let began = now();
+        call();
+        best = best.min(now() - began);
+        calls += 1;
+    }
+    best
+}
+
+/// Seconds: of this thread where it works alone, else of the clock on the wall.
+fn now() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    #[cfg(target_os = "linux")]
+    if threads::count() == 1 {
+        unsafe extern "C" {
+            fn clock_gettime(clock: i32, time: *mut [i64; 2]) -> i32;
+        }
+        const CLOCK_THREAD_CPUTIME_ID: i32 = 3;
+        let mut time = [0; 2];
+        // SAFETY: fills two 64-bit integers, on the 64-bit systems the kernels are for.
+        unsafe { clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        return time[0] as f64 + 1e-9 * time[1] as f64;
+    }
+    START.get_or_init(Instant::now).elapsed().as_secs_f64()
+}
+
+fn product(m: usize, n: usize, k: usize, precision: Precision, peak: f64) {
+    let (x, w) = (noise([m, k]), noise([n, k]));
+    let packed = PackedWeight::new(&w.view(), 256, precision).expect("a matrix");
+    let mut out = Tensor::zeros::<f32>([m, n]);
+    let seconds = best(|| linear(&x.view(), &packed, None, &mut out.view_mut()).expect("shapes fit"));
+    let speed = 2e-9 * (m * n * k) as f64 / seconds;
+    println!(
+        "  linear {m:>5} x {n:>4} x {k:>4}       {speed:>6.0} GFLOP/s {:>4.0} % {:>8.1} µs",
+        100.0 * speed / peak,
+        seconds * 1e6
+    );
+}
+
+fn weight_grad(n: usize, k: usize, t: usize, lanes: usize, precision: Precision, peak: f64) {
+    let (dy, x) = (noise([t, n]), noise([t, k]));
+    let mut dw = Tensor::zeros::<f32>([n, k]);
+    let cut = t / lanes;
+    let chains = TokenChains { grain: 256, lanes: (0..lanes).map(|l| l * cut..(l + 1) * cut).collect() };
+    let seconds = best(|| {
+        linear_weight_grad(&dy.view(), &x.view(), &chains, Begin::Fresh, precision, &mut dw.view_mut())
+            .expect("shapes fit");
+    });
+    let speed = 2e-9 * (n * k * t) as f64 / seconds;
+    println!(
+        "  weight grad {n:>4} x {k:>4}, t {t} in {lanes} {speed:>6.0} GFLOP/s {:>4.0} % {:>8.1} µs",
+        100.0 * speed / peak,
+        seconds * 1e6
+    );
+}
+
+fn decode(n: usize, k: usize, precision: Precision) {
+    let (x, w) = (noise([1, k]), noise([n, k]));
+    // Enough copies that none is still in the last cache when its turn comes.
+    let packed = PackedWeight::new(&w.view(), 256, precision).expect("a matrix");
+    let copies = if n * k > 1 << 23 { (128 << 20) / packed.bytes() + 1 } else { 1 };
+    let copies: Vec<PackedWeight> =
+        (0..copies).map(|_| PackedWeight::new(&w.view(), 256, precision).expect("a matrix")).collect();
+    let mut out = Tensor::zeros::<f32>([1, n]);
+    let mut turn = 0;
+    let seconds = best(|| {
+        linear(&x.view(), &copies[turn % copies.len()], None, &mut out.view_mut()).expect("shapes fit");
+        turn += 1;
+    });
+    let speed = 1e-9 * packed.bytes() as f64 / seconds;
+    println!("  decode 1 x {n} x {k}: {speed:.1} GB/s, {:.1} µs", seconds * 1e6);
+}
+
+fn packing(n: usize, k: usize, precision: Precision) {
+    let w = noise([n, k]);
+    let mut packed = PackedWeight::new(&w.view(), 256, precision).expect("a matrix");
+    let mut turned = PackedWeight::new(&w.view().transpose(0, 1), 256, precision).expect("a matrix");
+    let plain = best(|| packed.repack(&w.view()).expect("same shape"));
+    let other = best(|| turned.repack(&w.view().transpose(0, 1)).expect("same shape"));
+    let speed = |seconds: f64| 4e-9 * (n * k) as f64 / seconds;
+    println!("  pack {n} x {k}: {:.1} GB/s read, transposed {:.1} GB/s", speed(plain), speed(other));
+}
+
+#[cfg(target_arch = "x86_64")]
+fn peaks() -> (f64, f64) {
+    let measure = |one: unsafe fn(u64)| {
+        let rounds = 20_000; // A quarter of a millisecond: short enough to fall between interruptions.
+        // SAFETY: asked for only where the CPU has it.
+        let seconds = best(|| threads::parallel_for(threads::count(), |_| unsafe { one(rounds) }));
+        seconds / rounds as f64
+    };
+    let n = threads::count() as f64;
+    let f32 = if Isa::Avx512.available() { 24.0 * 32.0 * n * 1e-9 / measure(peak::fma) } else { 0.0 };
+    let bf16 = if Isa::Avx512Bf16.available() { 24.0 * 64.0 * n * 1e-9 / measure(peak::dot) } else { 0.0 };
+    (f32, bf16)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn peaks() -> (f64, f64) {
+    (0.0, 0.0)
+}
+
+/// Loops of 24 independent products, registers only.
+#[cfg(target_arch = "x86_64")]
+mod peak {
+    use std::arch::asm;
+
+    macro_rules! body {
+        ($instruction:literal; $($r:literal)*) => {
+            concat!("2:\n", $($instruction, " zmm", $r, ", zmm0, zmm1\n",)* "dec {n}\n jnz 2b")
+        };
+    }
+
+    macro_rules! peak {
+        ($name:ident, $features:literal, $instruction:literal) => {
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $name(rounds: u64) {
+                // SAFETY: registers only, all of them given up.
+                unsafe {
+                    asm!(
+                        "vpxord zmm0, zmm0, zmm0", "vpxord zmm1, zmm1, zmm1",
+                        body!($instruction; 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31),
+                        n = inout(reg) rounds => _,
+                        out("zmm0") _, out("zmm1") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
+                        out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _,
+                        out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
+                        out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _,
+                        out("zmm30") _, out("zmm31") _,
+                        options(nostack, nomem),
+                    );
+                }
+            }
+        };
+    }
+
+    peak!(fma, "avx512f", "vfmadd231ps");
+    peak!(dot, "avx512f,avx512bf16", "vdpbf16ps");
+}
