@@ -1,0 +1,132 @@
+"""Speed against other programs on this machine, both sides in turn: `cargo xtask peers [NAME ...] [--rounds N]`.
+
+Written for Python 3.11, torch 2.15.0. Each comparison is a function below; without names all of them run.
+A ratio is of medians over rounds, with the 95 % interval of a bootstrap over rounds (both sides of a round are
+drawn together, since they shared the machine's mood).
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = Path(__file__).resolve().parent
+OURS = ROOT / "target" / os.environ.get("AQUIFER_PROFILE", "release")
+# Keeps memory between steps and asks for huge pages: an unchanged PyTorch at its best.
+TUNED_MALLOC = ":".join(
+    f"glibc.malloc.{key}"
+    for key in ("mmap_threshold=8589934592", "trim_threshold=8589934592", "mmap_max=0", "hugetlb=1")
+)
+
+
+def gpt_step(rounds):
+    """A training step of the benchmark's GPT in bf16, against PyTorch eager autocast."""
+    with tempfile.TemporaryDirectory() as weights:
+        ours = [OURS / "examples" / "gpt_step"]
+        twin = [sys.executable, PEERS / "gpt_step.py", "--weights", weights, "--on-demand"]
+        subprocess.run([*ours, "--export", weights], check=True)
+        sides = {
+            "aquifer": OnDemand([*ours, "--on-demand"]),
+            "PyTorch eager": OnDemand(twin),
+            "PyTorch eager, tuned malloc": OnDemand(twin, {"GLIBC_TUNABLES": TUNED_MALLOC}),
+        }
+        first = {name: side.steps(5) for name, side in sides.items()}
+        losses = {name: [step["loss"] for step in steps] for name, steps in first.items()}
+        apart = max(abs(a - b) for side in losses.values() for a, b in zip(losses["aquifer"], side))
+        times = {name: [] for name in sides}
+        for i in range(rounds):
+            order = list(sides)
+            for name in order[i % len(order) :] + order[: i % len(order)]:
+                times[name].append(statistics.median(step["seconds"] for step in sides[name].steps(3)))
+        for side in sides.values():
+            side.close()
+    print(f"  losses over five steps: at most {apart:.5f} apart (0.02 allowed)")
+    tokens = 8 * 256
+    for name, seconds in times.items():
+        rates = sorted(tokens / s for s in seconds)
+        print(f"  {name:<30} {statistics.median(rates):8,.0f} tokens/s  [{rates[0]:,.0f} to {rates[-1]:,.0f}]")
+    ratio = None
+    for name in list(times)[1:]:
+        ratio = compare(times[name], times["aquifer"])
+        print(f"  aquifer / {name:<20} {show(ratio)}")
+    eager = compare(times["PyTorch eager"], times["aquifer"])
+    return {"losses_apart": apart, "ratio": eager, "ratio_tuned_malloc": ratio, "ok": apart < 0.02 and eager[0] >= 1}
+
+
+COMPARISONS = {"gpt_step": gpt_step}
+
+
+class OnDemand:
+    """A program that runs so many steps for each number on its standard input."""
+
+    def __init__(self, command, env=None):
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+
+    def steps(self, count):
+        time.sleep(0.05)  # Until the other side's threads sleep.
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        return [json.loads(self.process.stdout.readline()) for _ in range(count)]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(theirs, ours, resamples=10_000):
+    """(median ratio, lower, upper) of their time to ours."""
+    draw, n = random.Random(0), len(ours)
+
+    def ratio(rounds):
+        return statistics.median(theirs[i] for i in rounds) / statistics.median(ours[i] for i in rounds)
+
+    spread = sorted(ratio([draw.randrange(n) for _ in range(n)]) for _ in range(resamples))
+    return ratio(range(n)), spread[resamples // 40], spread[-resamples // 40]
+
+
+def show(ratio):
+    return f"{ratio[0]:5.2f} x  (95 %: {ratio[1]:.2f} to {ratio[2]:.2f})"
+
+
+def cpu():
+    try:
+        return re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text()).group(1)
+    except (OSError, AttributeError):
+        return platform.processor() or "an unnamed CPU"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(COMPARISONS)}")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", type=Path, help="also write the ratios to this file")
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(COMPARISONS):
+        parser.error(f"no comparison named {', '.join(sorted(unknown))}; there are {', '.join(COMPARISONS)}")
+    print(f"{cpu()}, {os.process_cpu_count() if hasattr(os, 'process_cpu_count') else os.cpu_count()} CPUs")
+    results = {}
+    for name in args.names or COMPARISONS:
+        print(f"{name}: {COMPARISONS[name].__doc__}")
+        results[name] = COMPARISONS[name](args.rounds)
+    if args.json:
+        args.json.write_text(json.dumps({"cpu": cpu(), **results}, indent=2) + "\n")
+    sys.exit(0 if all(result["ok"] for result in results.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()
