@@ -1,6 +1,7 @@
 //! The sum of every column over tokens: the gradient of a bias.
 
 use crate::OpError;
+use crate::bench::{Case, SHAPES, input};
 use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, chain2, expect_chains, expect_len, token_sums};
 use crate::simd::simd;
@@ -40,6 +41,15 @@ pub fn reference(dy: &[f64], n: usize) -> Vec<f64> {
         sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
     }
     sums
+}
+
+pub(crate) fn cases() -> impl Iterator<Item = Case> {
+    SHAPES.into_iter().map(|[t, n]| {
+        let (dy, mut out) = (input([t, n]), vec![0.0; n]);
+        Case::new("column_sums").shape([t, n]).bytes(4 * t * n).run(move || {
+            column_sums(&dy.view(), &TokenChains::single(t, 256), Begin::Fresh, &mut out).expect("shapes fit");
+        })
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `out = a + b`, `a += b`, `out = s · x`: what joins branches and scales them. One rounding an element.
 
 use crate::OpError;
+use crate::bench::{Case, SHAPES, input};
 use crate::rows::{Rows, RowsMut, each_span};
 use crate::simd::simd;
 use aquifer_tensor::{View, ViewMut, isa};
@@ -78,6 +79,20 @@ simd! {
             *out = s * x;
         }
     }
+}
+
+pub(crate) fn cases() -> impl Iterator<Item = Case> {
+    SHAPES.into_iter().flat_map(|[t, d]| {
+        let (a, b, mut out) = (input([t, d]), input([t, d]), input([t, d]));
+        let joined = Case::new("add").shape([t, d]).bytes(3 * 4 * t * d).run(move || {
+            add(&a.view(), &b.view(), &mut out.view_mut()).expect("shapes fit");
+        });
+        let (mut a, b) = (input([t, d]), input([t, d]));
+        let onto = Case::new("add_assign").shape([t, d]).bytes(3 * 4 * t * d).run(move || {
+            add_assign(&mut a.view_mut(), &b.view()).expect("shapes fit");
+        });
+        [joined, onto]
+    })
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod adamw;
 pub mod column_sums;
 pub mod square_sum;
 
+pub mod bench;
 pub mod math;
 pub mod order;
 pub mod precision;

@@ -1,6 +1,7 @@
 //! The sum of squares of a tensor in `f64`: one part of a gradient's norm.
 
 use crate::OpError;
+use crate::bench::{Case, input};
 use crate::order::K_BLOCK;
 use crate::rows::{Rows, TreeSum, each_row, row_sum};
 use crate::simd::simd;
@@ -50,6 +51,15 @@ simd! {
 /// The definition, in `f64`.
 pub fn reference(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum()
+}
+
+pub(crate) fn cases() -> impl Iterator<Item = Case> {
+    [[384, 1536], [8192, 2048]].into_iter().map(|[n, k]| {
+        let x = input([n, k]);
+        Case::new("square_sum").shape([n, k]).bytes(4 * n * k).run(move || {
+            std::hint::black_box(square_sum(&x.view(), 1).expect("a matrix"));
+        })
+    })
 }
 
 #[cfg(test)]

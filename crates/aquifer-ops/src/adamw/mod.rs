@@ -1,6 +1,7 @@
 //! AdamW: Adam with bias correction and decoupled weight decay.
 //! Loshchilov & Hutter, 2017, <https://arxiv.org/abs/1711.05101>, algorithm 2; `lr` is its product η·α.
 
+pub(crate) mod bench;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Cross-entropy of a softmax with one right answer: `log Σ exp(logits) − logits[target]`, in nats.
 
+pub(crate) mod bench;
 pub(crate) mod cpu;
-
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! Dropout: elements are zeroed with probability p and the others scaled by 1/(1 − p).
 //! Srivastava et al., 2014, JMLR 15, section 4, in the inverted form.
 
+pub(crate) mod bench;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Embedding: rows of a table, looked up by id.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
 //! Gaussian error linear unit: `y = x · Φ(x)`, or its approximation by tanh.
 //! Hendrycks & Gimpel, 2016, <https://arxiv.org/abs/1606.08415>, section 2.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

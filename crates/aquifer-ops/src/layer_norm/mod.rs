@@ -1,8 +1,8 @@
 //! Layer normalisation: `y = (x − mean) / √(variance + eps) · w + b` over the last axis.
 //! Ba, Kiros & Hinton, 2016, <https://arxiv.org/abs/1607.06450>, equation 4.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! A linear map to the vocabulary and the cross-entropy of its result, without ever holding all logits.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

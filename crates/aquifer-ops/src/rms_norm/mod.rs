@@ -1,8 +1,8 @@
 //! Root-mean-square normalisation: `y = x / rms(x) · w` over the last axis.
 //! Zhang & Sennrich, 2019, <https://arxiv.org/abs/1910.07467>, equation 4.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

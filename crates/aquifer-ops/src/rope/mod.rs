@@ -8,6 +8,7 @@ mod table;
 
 pub use table::RopeTable;
 
+pub(crate) mod bench;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Softmax over the last axis: `y = exp(x − max) / Σ exp(x − max)`.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
 //! SwiGLU's gate: `y = silu(gate) · up`, `silu(x) = x · sigmoid(x)`.
 //! Shazeer, 2020, <https://arxiv.org/abs/2002.05202>, equation 5 without its linear maps.
 
+pub(crate) mod bench;
 mod cpu;
-
 #[cfg(test)]
 mod tests;
 
