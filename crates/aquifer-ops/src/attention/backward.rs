@@ -4,7 +4,9 @@ use super::forward::tree_of_lanes;
 use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
-use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, accumulate, accumulate_all, band, hull, on_isa, score};
+use super::scores::{
+    BLOCK, Band, SCORE_ROW, SCORES, Scores, ScoresByKey, accumulate, accumulate_all, band, hull, on_isa, score,
+};
 use super::scratch::{self, Buffers};
 use super::{AttentionSpec, CHUNK};
 use crate::math::exp;
@@ -67,7 +69,7 @@ pub(super) fn run(spec: &AttentionSpec, segments: &[Range<usize>], rows: usize, 
     let (tasks, isa) = (tasks(spec, segments), isa::active());
     let width = spec.head_dim.next_multiple_of(ROW_LANES);
     let (narrow, wide, block) = (CHUNK * spec.head_dim, CHUNK * width, BLOCK * width);
-    let sizes = [narrow, narrow, wide, wide, wide, block, block, block, SCORES, SCORES];
+    let sizes = [narrow, narrow, wide, wide, wide, block, block, block, block, SCORES, SCORES];
     threads::parallel_for(tasks.len(), |i| {
         scratch::with(sizes, |buffers| {
             // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
@@ -121,7 +123,7 @@ impl Job<'_> {
     }
 }
 
-on_isa!(unsafe fn differentiate_on(job: &Job, task: &Task, buffers: &Buffers<10>) = differentiate);
+on_isa!(unsafe fn differentiate_on(job: &Job, task: &Task, buffers: &Buffers<11>) = differentiate);
 
 /// # Safety
 /// All rows and heads of `job` must exist, those that `task` gives be written by nobody else.
@@ -129,7 +131,7 @@ on_isa!(unsafe fn differentiate_on(job: &Job, task: &Task, buffers: &Buffers<10>
 unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize>(
     job: &Job,
     task: &Task,
-    &[keys_t, values_t, keys, dk, dv, q, dout, dq, p, ds]: &Buffers<10>,
+    &[keys_t, values_t, keys, dk, dv, q, dout, dq, panels, p, ds]: &Buffers<11>,
 ) {
     let (spec, saved, to) = (job.spec, job.saved, job.gradients);
     let (d, width) = (spec.head_dim, spec.head_dim.next_multiple_of(ROW_LANES));
@@ -167,14 +169,15 @@ unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize
                 let Some((key_lo, key_hi)) = hull(bands) else { continue };
                 // SAFETY: rows exist and are this task's to write; buffers hold a block.
                 unsafe {
-                    gather(saved.q.at(row_of(first), head), saved.q.row, n, d, q, width);
-                    gather(saved.dout.at(row_of(first), head), saved.dout.row, n, d, dout, width);
-                    let left = |ptr| Left { ptr, row: width, step: 1 };
-                    score::<L, R, N, M>(left(q), Right::panels(keys_t, d), d, spec.scale, bands, p);
-                    score::<L, R, N, M>(left(dout), Right::panels(values_t, d), d, 1.0, bands, ds);
+                    let q = padded(saved.q, row_of(first), head, n, d, q);
+                    let dout = padded(saved.dout, row_of(first), head, n, d, dout);
+                    transpose::<L>(q.ptr, q.step, n, d, panels);
+                    score::<L, R, N, M>(panels, Right::panels(keys_t, d), d, spec.scale, bands, p);
+                    transpose::<L>(dout.ptr, dout.step, n, d, panels);
+                    score::<L, R, N, M>(panels, Right::panels(values_t, d), d, 1.0, bands, ds);
                     for i in 0..n {
                         let row = row_of(first + i);
-                        let mean = dot::<L>(dout.add(i * width), saved.out.slice(row, head, d));
+                        let mean = dot::<L>(dout.ptr.add(i * dout.step), saved.out.slice(row, head, d));
                         let lse = saved.lse.slice(row, head, 1)[0];
                         let at = i * SCORE_ROW;
                         differentiate_row(p.add(at), ds.add(at), bands[i], lse, mean);
@@ -189,8 +192,15 @@ unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize
                                 std::ptr::write_bytes(dq.add(i * width), 0, width);
                             }
                         }
-                        let left = Left { ptr: ds, row: SCORE_ROW, step: 1 };
-                        accumulate_all::<L, R, N, M>(left, Right::row_major(keys, width), bands, false, dq, width);
+                        let left: Scores = Left(ds);
+                        accumulate_all::<L, R, N, M, _, _>(
+                            left,
+                            Right::row_major(keys, width),
+                            bands,
+                            false,
+                            dq,
+                            width,
+                        );
                         for i in 0..n {
                             let last = first + i < base + CHUNK;
                             let from = std::slice::from_raw_parts(dq.add(i * width), d);
@@ -202,11 +212,10 @@ unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize
                     if gives_keys {
                         for key in (key_lo / R * R..key_hi).step_by(R) {
                             let seers: [Band; R] = std::array::from_fn(|r| seers(spec, base + key + r, first, n));
-                            let left = |x: *mut f32| Left { ptr: x.add(key), row: 1, step: SCORE_ROW };
-                            let right = |x| Right::row_major(x, width);
+                            let (p, ds): (ScoresByKey, ScoresByKey) = (Left(p.add(key)), Left(ds.add(key)));
                             let at = key * width;
-                            accumulate::<L, R, N>(left(p), right(dout), &seers, false, dv.add(at), width);
-                            accumulate::<L, R, N>(left(ds), right(q), &seers, false, dk.add(at), width);
+                            accumulate::<L, R, N, _, _>(p, dout, &seers, false, dv.add(at), width);
+                            accumulate::<L, R, N, _, _>(ds, q, &seers, false, dk.add(at), width);
                         }
                     }
                 }
@@ -232,6 +241,23 @@ unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize
                 unsafe { to.dq.slice_mut(row_of(position), head, d).fill(0.0) };
             }
         }
+    }
+}
+
+/// `n` rows of one head as a right operand: where they lie, or in `copy` with their width made up by zeros.
+///
+/// # Safety
+/// The rows must exist, and `copy` hold them.
+#[inline(always)]
+unsafe fn padded(x: Rows<*const f32>, row: usize, head: usize, n: usize, d: usize, copy: *mut f32) -> Right {
+    let width = d.next_multiple_of(ROW_LANES);
+    // SAFETY: by the caller's word.
+    unsafe {
+        if d == width {
+            return Right { ptr: x.at(row, head), unit: ROW_LANES, step: x.row };
+        }
+        gather(x.at(row, head), x.row, n, d, copy, width);
+        Right::row_major(copy, width)
     }
 }
 

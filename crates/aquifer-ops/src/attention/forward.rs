@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
-use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, accumulate_all, band, hull, on_isa, score};
+use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, Scores, accumulate_all, band, hull, on_isa, score};
 use super::scratch::{self, Buffers};
 use super::{AttentionSpec, CHUNK, KvChunk};
 use crate::math::{exp, log};
@@ -198,18 +198,23 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
             }
             // SAFETY: bands lie within what was copied above; rows are this task's.
             unsafe {
-                for i in 0..n {
+                let mut i = 0;
+                while i < n {
+                    // Within a panel, queries of one head lie a fixed step apart.
                     let (row, head, _) = row_of(start + i);
-                    gather(job.q.at(row, head), 0, 1, d, q.add(i * d), d);
+                    let rest_of_head = per_head - (start + i) % per_head;
+                    let run = (n - i).min(ROW_LANES - i % ROW_LANES).min(rest_of_head);
+                    let panel = q.add(i / ROW_LANES * ROW_LANES * d + i % ROW_LANES);
+                    transpose::<L>(job.q.at(row, head), job.q.row, run, d, panel);
+                    i += run;
                 }
-                let left = Left { ptr: q, row: d, step: 1 };
-                score::<L, R, N, M>(left, Right::panels(keys_t, d), d, spec.scale, bands, scores);
+                score::<L, R, N, M>(q, Right::panels(keys_t, d), d, spec.scale, bands, scores);
                 let mut part = [(f32::NEG_INFINITY, 0.0); BLOCK];
                 for i in 0..n {
                     part[i] = exponentiate::<L>(scores.add(i * SCORE_ROW), bands[i]);
                 }
-                let left = Left { ptr: scores, row: SCORE_ROW, step: 1 };
-                accumulate_all::<L, R, N, M>(left, v, bands, true, o, width);
+                let left: Scores = Left(scores);
+                accumulate_all::<L, R, N, M, _, _>(left, v, bands, true, o, width);
                 for i in (0..n).filter(|&i| bands[i].0 < bands[i].1) {
                     let (row, head, position) = row_of(start + i);
                     let out = job.out.slice_mut(row, head, d);

@@ -4,12 +4,21 @@
 use super::lanes::Lanes;
 use crate::order::ROW_LANES;
 
-/// The left operand: element (r, x) at `ptr + r · row + x · step`.
+/// The left operand: element (r, x) at `0 + r · ROW + x · STEP`. Known steps become displacements of the loads;
+/// worked out in registers they cost more than the products.
 #[derive(Clone, Copy)]
-pub(super) struct Left {
-    pub ptr: *const f32,
-    pub row: usize,
-    pub step: usize,
+pub(super) struct Left<const ROW: usize, const STEP: usize>(pub *const f32);
+
+impl<const ROW: usize, const STEP: usize> Left<ROW, STEP> {
+    /// From row `row` on.
+    ///
+    /// # Safety
+    /// It must exist.
+    #[inline(always)]
+    pub(super) unsafe fn from_row(self, row: usize) -> Self {
+        // SAFETY: by the caller's word.
+        Left(unsafe { self.0.add(row * ROW) })
+    }
 }
 
 /// The right operand in sixteens of columns: sixteen u at depth x lies at `ptr + u · unit + x · step`.
@@ -98,13 +107,19 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
     /// # Safety
     /// Both operands must be readable there.
     #[inline(always)]
-    pub(super) unsafe fn take(&mut self, a: Left, b: Right, from: usize, to: usize) {
+    pub(super) unsafe fn take<const ROW: usize, const STEP: usize>(
+        &mut self,
+        a: Left<ROW, STEP>,
+        b: Right,
+        from: usize,
+        to: usize,
+    ) {
         for x in from..to {
             // SAFETY: by the caller's word.
             unsafe {
                 let columns = row_of::<L, N>(b, x);
                 for r in 0..R {
-                    let left = L::splat(*a.ptr.add(r * a.row + x * a.step));
+                    let left = L::splat(*a.0.add(r * ROW + x * STEP));
                     for n in 0..N {
                         self.0[r][n] = left.fma(columns[n], self.0[r][n]);
                     }
@@ -118,14 +133,21 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
     /// # Safety
     /// As [`Sums::take`].
     #[inline(always)]
-    unsafe fn take_where(&mut self, a: Left, b: Right, from: usize, to: usize, bands: &[(usize, usize); R]) {
+    unsafe fn take_where<const ROW: usize, const STEP: usize>(
+        &mut self,
+        a: Left<ROW, STEP>,
+        b: Right,
+        from: usize,
+        to: usize,
+        bands: &[(usize, usize); R],
+    ) {
         for x in from..to {
             // SAFETY: by the caller's word.
             unsafe {
                 let columns = row_of::<L, N>(b, x);
                 for r in 0..R {
                     let active = bands[r].0 <= x && x < bands[r].1;
-                    let left = L::splat(*a.ptr.add(r * a.row + x * a.step));
+                    let left = L::splat(*a.0.add(r * ROW + x * STEP));
                     for n in 0..N {
                         self.0[r][n] = left.fma_where(active, columns[n], self.0[r][n]);
                     }
@@ -139,7 +161,12 @@ impl<L: Lanes, const R: usize, const N: usize> Sums<L, R, N> {
     /// # Safety
     /// Both operands must be readable from the least to the largest of these depths.
     #[inline(always)]
-    pub(super) unsafe fn take_bands(&mut self, a: Left, b: Right, bands: &[(usize, usize); R]) {
+    pub(super) unsafe fn take_bands<const ROW: usize, const STEP: usize>(
+        &mut self,
+        a: Left<ROW, STEP>,
+        b: Right,
+        bands: &[(usize, usize); R],
+    ) {
         let (mut first, mut end) = (usize::MAX, 0);
         let (mut all_from, mut all_to) = (0, usize::MAX);
         for &(lo, hi) in bands {
@@ -176,28 +203,26 @@ unsafe fn row_of<L: Lanes, const N: usize>(b: Right, x: usize) -> [L; N] {
     row
 }
 
-/// Writes `rows` rows of `depth` elements as panels of sixteen rows by depth (see [`Right::panels`]); the last
-/// panel is filled up with zeros.
+/// Writes `rows` rows of `depth` elements as panels of sixteen rows by depth (see [`Right::panels`]); rows missing
+/// in the last panel are left as they were.
 ///
 /// # Safety
 /// The rows must be readable, and `rows` rounded up to sixteens times `depth` elements writable.
 #[inline(always)]
 pub(super) unsafe fn transpose<L: Lanes>(from: *const f32, row: usize, rows: usize, depth: usize, to: *mut f32) {
     let whole = depth / ROW_LANES * ROW_LANES;
-    for panel in 0..rows.div_ceil(ROW_LANES) {
-        let first = panel * ROW_LANES;
+    for first in (0..rows).step_by(ROW_LANES) {
+        let n = ROW_LANES.min(rows - first);
+        let done = if n == ROW_LANES { whole } else { 0 };
         // SAFETY: by the caller's word.
         unsafe {
             let (from, to) = (from.add(first * row), to.add(first * depth));
-            let full = rows - first >= ROW_LANES;
-            if full {
-                for c in (0..whole).step_by(ROW_LANES) {
-                    L::transpose(from.add(c), row, to.add(c * ROW_LANES), ROW_LANES);
-                }
+            for c in (0..done).step_by(ROW_LANES) {
+                L::transpose(from.add(c), row, to.add(c * ROW_LANES), ROW_LANES);
             }
-            for c in if full { whole } else { 0 }..depth {
-                for i in 0..ROW_LANES {
-                    *to.add(c * ROW_LANES + i) = if first + i < rows { *from.add(i * row + c) } else { 0.0 };
+            for i in 0..n {
+                for c in done..depth {
+                    *to.add(c * ROW_LANES + i) = *from.add(i * row + c);
                 }
             }
         }

@@ -11,6 +11,12 @@ pub(super) const BLOCK: usize = 32;
 /// From one row of scores to the next: a chunk, and a little more so that rows do not fall on the same cache sets.
 pub(super) const SCORE_ROW: usize = CHUNK + ROW_LANES;
 
+/// Scores, a row for each query.
+pub(super) type Scores = Left<SCORE_ROW, 1>;
+
+/// Scores, a row for each key.
+pub(super) type ScoresByKey = Left<1, SCORE_ROW>;
+
 /// Cells of a block of scores.
 pub(super) const SCORES: usize = BLOCK * SCORE_ROW;
 
@@ -35,10 +41,10 @@ pub(super) fn hull(bands: &[Band]) -> Option<Band> {
 /// Rows `0..bands.len()` of `scores` become `scale · (q kᵀ)` wherever a band reaches, and hold anything elsewhere.
 ///
 /// # Safety
-/// `q` must hold a row of `depth` elements for each band, `keys` the panels that the bands reach.
+/// `queries` must hold panels of sixteen queries with one for each band, `keys` the panels that the bands reach.
 #[inline(always)]
 pub(super) unsafe fn score<L: Lanes, const R: usize, const N: usize, const M: usize>(
-    q: Left,
+    queries: *const f32,
     keys: Right,
     depth: usize,
     scale: f32,
@@ -49,11 +55,11 @@ pub(super) unsafe fn score<L: Lanes, const R: usize, const N: usize, const M: us
     // SAFETY: by the caller's word; a row's bands end within its chunk.
     unsafe {
         for r in (0..whole).step_by(R) {
-            let q = Left { ptr: q.ptr.add(r * q.row), ..q };
+            let q = Left(queries.add(r / ROW_LANES * ROW_LANES * depth + r % ROW_LANES));
             score_rows::<L, R, N>(q, keys, depth, scale, &bands[r..r + R], scores.add(r * SCORE_ROW));
         }
         for r in whole..bands.len() {
-            let q = Left { ptr: q.ptr.add(r * q.row), ..q };
+            let q = Left(queries.add(r / ROW_LANES * ROW_LANES * depth + r % ROW_LANES));
             score_rows::<L, 1, M>(q, keys, depth, scale, &bands[r..r + 1], scores.add(r * SCORE_ROW));
         }
     }
@@ -61,7 +67,7 @@ pub(super) unsafe fn score<L: Lanes, const R: usize, const N: usize, const M: us
 
 #[inline(always)]
 unsafe fn score_rows<L: Lanes, const R: usize, const N: usize>(
-    q: Left,
+    q: Left<1, ROW_LANES>,
     keys: Right,
     depth: usize,
     scale: f32,
@@ -92,8 +98,8 @@ unsafe fn score_rows<L: Lanes, const R: usize, const N: usize>(
 /// # Safety
 /// `left` and `right` must be readable over the bands, `out` writable for R rows of `width`.
 #[inline(always)]
-pub(super) unsafe fn accumulate<L: Lanes, const R: usize, const N: usize>(
-    left: Left,
+pub(super) unsafe fn accumulate<L: Lanes, const R: usize, const N: usize, const ROW: usize, const STEP: usize>(
+    left: Left<ROW, STEP>,
     right: Right,
     bands: &[Band; R],
     fresh: bool,
@@ -125,8 +131,15 @@ pub(super) unsafe fn accumulate<L: Lanes, const R: usize, const N: usize>(
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-pub(super) unsafe fn accumulate_all<L: Lanes, const R: usize, const N: usize, const M: usize>(
-    left: Left,
+pub(super) unsafe fn accumulate_all<
+    L: Lanes,
+    const R: usize,
+    const N: usize,
+    const M: usize,
+    const ROW: usize,
+    const STEP: usize,
+>(
+    left: Left<ROW, STEP>,
     right: Right,
     bands: &[Band],
     fresh: bool,
@@ -137,13 +150,13 @@ pub(super) unsafe fn accumulate_all<L: Lanes, const R: usize, const N: usize, co
     // SAFETY: by the caller's word.
     unsafe {
         for (i, bands) in rows.iter().enumerate() {
-            let left = Left { ptr: left.ptr.add(i * R * left.row), ..left };
-            accumulate::<L, R, N>(left, right, bands, fresh, out.add(i * R * width), width);
+            let left = left.from_row(i * R);
+            accumulate::<L, R, N, ROW, STEP>(left, right, bands, fresh, out.add(i * R * width), width);
         }
         for (i, &band) in rest.iter().enumerate() {
             let r = rows.len() * R + i;
-            let left = Left { ptr: left.ptr.add(r * left.row), ..left };
-            accumulate::<L, 1, M>(left, right, &[band], fresh, out.add(r * width), width);
+            let left = left.from_row(r);
+            accumulate::<L, 1, M, ROW, STEP>(left, right, &[band], fresh, out.add(r * width), width);
         }
     }
 }
