@@ -2,7 +2,8 @@
 //!
 //! Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
 
-/// Ten rounds of Philox over four 32-bit words.
+/// Ten rounds of Philox over four 32-bit words. Always inlined, so that a loop over counters vectorises.
+#[inline(always)]
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     const M0: u64 = 0xD251_1F53;
     const M1: u64 = 0xCD9E_8D57;
@@ -35,6 +36,7 @@ impl Stream {
     }
 
     /// Four words at (`step`, `block`).
+    #[inline(always)]
     pub fn block(&self, step: u64, block: u64) -> [u32; 4] {
         philox4x32([block as u32, (block >> 32) as u32, step as u32, (step >> 32) as u32], self.key)
     }
