@@ -68,8 +68,9 @@ pub trait Watch {
         Ok(())
     }
 
-    /// Called every `sample_every` steps with the weights of that step: generate something, say.
-    fn sample(&mut self, step: u64, decoder: &Decoder) {
+    /// Called every `sample_every` steps with the weights of that step: generate something, say. Whoever keeps the
+    /// model beyond this call stops the training.
+    fn sample(&mut self, step: u64, decoder: &Arc<Decoder>) {
         let _ = (step, decoder);
     }
 }
@@ -78,7 +79,7 @@ impl Watch for () {}
 
 /// A decoder on its way through a run.
 pub struct Trainer {
-    decoder: Decoder,
+    decoder: Arc<Decoder>,
     optimizer: AdamWState,
     config: TrainConfig,
     lanes: StepLanes,
@@ -120,7 +121,7 @@ impl Trainer {
         let state = TrainState { seed: config.seed, job: job.to_owned(), ..TrainState::default() };
         let checkpoints = checkpoints.map(Checkpoints::in_folder);
         let spikes = Spikes::default();
-        Ok(Trainer { decoder, optimizer, config, lanes, packer, held_out, checkpoints, state, spikes, grads })
+        Ok(Trainer { decoder: Arc::new(decoder), optimizer, config, lanes, packer, held_out, checkpoints, state, spikes, grads })
     }
 
     /// Goes on from the newest checkpoint that is whole, if there is one; tells of every damaged one through
@@ -167,7 +168,7 @@ impl Trainer {
             return Err(foreign("its parameters have other names or shapes".to_owned()));
         }
         self.optimizer = AdamWState::load(&folder.join(OPTIMIZER), &decoder.params)?;
-        self.decoder = decoder;
+        self.decoder = Arc::new(decoder);
         self.spikes = Spikes::from_recent(state.recent_losses.iter().copied());
         self.state = state;
         Ok(())
@@ -184,7 +185,7 @@ impl Trainer {
     }
 
     /// The model, for good.
-    pub fn into_decoder(self) -> Decoder {
+    pub fn into_decoder(self) -> Arc<Decoder> {
         self.decoder
     }
 
@@ -290,7 +291,10 @@ impl Trainer {
         }
         let grad_scale = if self.config.clip > 0.0 && norm > self.config.clip { self.config.clip / norm } else { 1.0 };
         let lr = self.config.schedule.lr(self.state.step);
-        let (settings, params) = (&self.config.adamw, &mut self.decoder.params);
+        let decoder = Arc::get_mut(&mut self.decoder).ok_or_else(|| {
+            TrainError::Config("a watcher kept the model it was shown, so its weights cannot move on".to_owned())
+        })?;
+        let (settings, params) = (&self.config.adamw, &mut decoder.params);
         self.optimizer.update(settings, lr, grad_scale, number, &self.grads, params)?;
         self.state.step = number;
         self.state.next_grain += self.config.grains_per_step as u64;

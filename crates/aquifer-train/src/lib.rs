@@ -21,4 +21,4 @@ pub use forecast::{Calibration, check_memory, flops_per_token, forecast, memory_
 pub use prepare::{Places, Prepared, prepare, write_shards};
 pub use recipe::{Export, LossOn, Recipe, RecipeError};
 pub use resolve::{decoder_config, resolve, train_config};
-pub use run::{Job, RECIPE_FILE, Trained, run_recipe};
+pub use run::{Job, RECIPE_FILE, Trained, forecast_recipe, recipe_of, run_recipe};

@@ -4,12 +4,13 @@ use crate::forecast::{Calibration, check_memory, forecast, memory_parts, score_f
 use crate::prepare::{Places, Prepared, prepare, within};
 use crate::resolve::{decoder_config, precision, resolve, train_config};
 use crate::{Export, Recipe, RunError};
-use aquifer_model::Decoder;
+use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_optim::{HeldOutLoss, Outcome, TokenSource, TrainConfig, Trainer, Watch};
 use aquifer_record::manifest::Status;
 use aquifer_record::metrics::MetricWriter;
 use aquifer_record::{FileError, Forecast, Manifest, MetricLine, Progress, RunFolder, Stop, sha256_hex};
 use aquifer_tensor::{isa, memory, threads};
+use aquifer_text::Tokenizer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,65 +74,105 @@ pub fn run_recipe(
     result
 }
 
+/// Does everything up to the first step and throws its traces away: the recipe with every choice made, and the
+/// forecast. The run folder gets tokenizer and shards.
+///
+/// # Errors
+/// As [`run_recipe`].
+pub fn forecast_recipe(job: &Job<'_>, progress: &dyn Progress, stop: &Stop) -> Result<(Recipe, Forecast), RunError> {
+    let ready = Ready::new(job, resolve(job.recipe)?, progress, stop)?;
+    let told = ready.forecast(job, progress)?;
+    Ok((ready.recipe, told))
+}
+
+/// A job whose data and shapes are known.
+struct Ready {
+    recipe: Recipe,
+    tokenizer: Tokenizer,
+    train: Arc<dyn TokenSource>,
+    heldout: Option<Arc<dyn TokenSource>>,
+    begin_from: Option<PathBuf>,
+    model: DecoderConfig,
+    config: TrainConfig,
+    hashes: Vec<(&'static str, String)>,
+    memory: Vec<(String, u64)>,
+}
+
+impl Ready {
+    fn new(job: &Job<'_>, mut recipe: Recipe, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
+        let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, job.run, progress, stop)?;
+        name_paths(&mut recipe, job.places);
+        let begin_from = recipe.init_from.clone();
+        let config = train_config(&recipe);
+        let model = match &begin_from {
+            Some(folder) => DecoderConfig::read(&folder.join("config.json"))?,
+            None => decoder_config(&recipe, &tokenizer),
+        };
+        if model.vocab_size < tokenizer.vocab_size() {
+            let folder = begin_from.unwrap_or_default();
+            let (model, tokenizer) = (model.vocab_size, tokenizer.vocab_size());
+            return Err(RunError::Vocabulary { folder, model, tokenizer });
+        }
+        let mut hashes = vec![
+            ("recipe", recipe.sha256()),
+            ("tokenizer", tokenizer.sha256()),
+            ("data", train.sha256().to_owned()),
+        ];
+        hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256().to_owned())));
+        let memory = memory_parts(&model, precision(&recipe), &config);
+        check_memory(&memory, job.memory_limit, &config)?;
+        let train: Arc<dyn TokenSource> = Arc::new(train);
+        let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
+        Ok(Ready { recipe, tokenizer, train, heldout, begin_from, model, config, hashes, memory })
+    }
+
+    /// Names what is computed: recipe, tokenizer and data.
+    fn name(&self) -> String {
+        let hashes: Vec<&str> = self.hashes.iter().map(|(_, hash)| hash.as_str()).collect();
+        sha256_hex(hashes.join(" ").as_bytes())
+    }
+
+    fn forecast(&self, job: &Job<'_>, progress: &dyn Progress) -> Result<Forecast, RunError> {
+        progress.note("measuring the speed of a few steps");
+        let precision = precision(&self.recipe);
+        let calibration = Calibration::measure(&self.model, precision, &self.config, self.train.clone())?;
+        let eval_tokens = eval_tokens(self.heldout.as_deref(), &self.config);
+        Ok(forecast(&calibration, self.memory.clone(), job.memory_limit, &self.config, eval_tokens))
+    }
+}
+
 fn carry_out(
     job: &Job<'_>,
-    mut recipe: Recipe,
+    recipe: Recipe,
     manifest: &mut Manifest,
     watch: &mut dyn Watch,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Trained, RunError> {
     let run = job.run;
-    let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, run, progress, stop)?;
-    name_paths(&mut recipe, job.places);
-    let begin_from = recipe.init_from.as_ref().map(|folder| within(job.places, folder));
-    let precision = precision(&recipe);
-    let config = train_config(&recipe);
-    let model_config = match &begin_from {
-        Some(folder) => aquifer_model::DecoderConfig::read(&folder.join("config.json"))?,
-        None => decoder_config(&recipe, &tokenizer),
-    };
-    if model_config.vocab_size < tokenizer.vocab_size() {
-        let folder = begin_from.clone().unwrap_or_default();
-        let (model, tokenizer) = (model_config.vocab_size, tokenizer.vocab_size());
-        return Err(RunError::Vocabulary { folder, model, tokenizer });
-    }
-    let hashes = [
-        ("recipe", recipe.sha256()),
-        ("tokenizer", tokenizer.sha256()),
-        ("data", train.sha256().to_owned()),
-        ("heldout", heldout.as_ref().map(|shards| shards.sha256().to_owned()).unwrap_or_default()),
-    ];
-    let names: Vec<&str> = hashes.iter().map(|(_, hash)| hash.as_str()).collect();
-    let job_name = sha256_hex(names.join(" ").as_bytes());
-    manifest.hashes.extend(hashes.into_iter().map(|(what, hash)| (what.to_owned(), hash)));
-    manifest.parameters = model_config.param_count() as u64;
-
-    let train: Arc<dyn TokenSource> = Arc::new(train);
-    let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
-    let parts = memory_parts(&model_config, precision, &config);
-    check_memory(&parts, job.memory_limit, &config)?;
+    let ready = Ready::new(job, recipe, progress, stop)?;
+    manifest.hashes.extend(ready.hashes.iter().map(|(what, hash)| ((*what).to_owned(), hash.clone())));
+    manifest.parameters = ready.model.param_count() as u64;
     let mut told = if job.resume && run.join("forecast.json").exists() {
         run.forecast()?
     } else {
-        progress.note("measuring the speed of a few steps");
-        let calibration = Calibration::measure(&model_config, precision, &config, train.clone())?;
-        let eval_tokens = eval_tokens(heldout.as_deref(), &config);
-        let told = forecast(&calibration, parts, job.memory_limit, &config, eval_tokens);
-        let text = recipe.to_toml(job.reasons);
+        let told = ready.forecast(job, progress)?;
+        let text = ready.recipe.to_toml(job.reasons);
         aquifer_record::files::write_atomic_bytes(&run.join(RECIPE_FILE), text.as_bytes())?;
         run.write("forecast.json", &told)?;
         told
     };
     progress.note(&in_words(&told));
     run.write("manifest.json", manifest)?;
+    let name = ready.name();
+    let Ready { recipe, tokenizer, train, heldout, begin_from, model: model_config, config, .. } = ready;
 
     memory::reset_peak();
     let decoder = match &begin_from {
-        Some(folder) => Decoder::load(folder, precision)?,
-        None => Decoder::init(model_config, recipe.seed, precision)?,
+        Some(folder) => Decoder::load(folder, precision(&recipe))?,
+        None => Decoder::init(model_config, recipe.seed, precision(&recipe))?,
     };
-    let mut trainer = Trainer::new(decoder, config, train, heldout, Some(run.join("checkpoints")), &job_name)?;
+    let mut trainer = Trainer::new(decoder, config, train, heldout, Some(run.join("checkpoints")), &name)?;
     let resumed = job.resume && trainer.resume(progress)?;
     let at = trainer.state().step;
     if resumed {
@@ -167,7 +208,7 @@ fn finish(
         Export::Best => trainer.best_decoder()?.filter(|(best, _)| best.step != trainer.state().step),
         Export::Last => None,
     };
-    let decoder = best.as_ref().map_or(trainer.decoder(), |(_, decoder)| decoder);
+    let decoder = best.as_ref().map_or_else(|| trainer.decoder(), |(_, decoder)| decoder);
     decoder.save(&job.run.model())?;
     manifest.hashes.insert("weights".to_owned(), decoder.weights_sha256());
     let state = trainer.state();
@@ -268,7 +309,23 @@ impl Watch for Recorder<'_> {
         self.inner.line(line)
     }
 
-    fn sample(&mut self, step: u64, decoder: &Decoder) {
+    fn sample(&mut self, step: u64, decoder: &Arc<Decoder>) {
         self.inner.sample(step, decoder);
     }
+}
+
+/// The recipe of a run, to be done again: it reads the run's own shards and tokenizer where there are any, so that it
+/// works without the text they were made from.
+///
+/// # Errors
+/// If the run has no recipe, or one that cannot be read.
+pub fn recipe_of(run: &RunFolder) -> Result<Recipe, RunError> {
+    let mut recipe = Recipe::load(&run.join(RECIPE_FILE), &[])?;
+    let shards = run.join("shards");
+    if shards.join("train/shards.json").exists() {
+        recipe.data = shards.to_string_lossy().into_owned();
+        recipe.heldout = None;
+        recipe.tokenizer = run.join("tokenizer").to_string_lossy().into_owned();
+    }
+    Ok(recipe)
 }
