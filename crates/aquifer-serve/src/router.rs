@@ -47,7 +47,10 @@ async fn plain_completions(Given(state): Given<Arc<State>>, request: Request) ->
 }
 
 async fn health(Given(state): Given<Arc<State>>) -> Json<Value> {
-    Json(json!({"status": "ok", "model": state.model.name, "version": env!("CARGO_PKG_VERSION")}))
+    Json(json!({
+        "status": "ok", "model": state.model.name, "version": env!("CARGO_PKG_VERSION"),
+        "context": state.scheduler.context(), "key": !state.keys.is_empty(),
+    }))
 }
 
 async fn metrics(Given(state): Given<Arc<State>>) -> impl IntoResponse {

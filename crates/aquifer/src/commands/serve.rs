@@ -1,0 +1,115 @@
+//! `aquifer serve`
+
+use crate::context::Context;
+use crate::limits::{parse_size, show_size};
+use crate::resolve;
+use anyhow::Context as _;
+use aquifer_infer::{KvCache, Limits, Network};
+use aquifer_serve::{ApiKeys, ServeConfig, ServedModel, serve};
+use serde_json::json;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Serve a model over HTTP: OpenAI's endpoints and a chat page
+///
+/// Open the address in a browser to chat, or point any OpenAI client at ADDRESS/v1. Requests that come together
+/// advance together, and each gets the answer it would get alone. Ctrl-C or SIGTERM finishes the answers under way
+/// and ends.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A model folder, or a run folder such as runs/quickstart
+    model: PathBuf,
+    /// Address to listen on; 0.0.0.0 lets other machines in
+    #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
+    host: IpAddr,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Name that clients ask for [default: the run's or the folder's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// File with the API keys that are let in, one a line [default: everybody is]
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Requests that may wait for a place; one more is told to come again later (429)
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    queue: usize,
+    /// Answers made at the same time
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    max_batch: usize,
+    /// Prompt tokens read between two tokens of the answers under way
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    prefill_rows: usize,
+    /// Memory for keys and values of the answers under way, such as 512M [default: a quarter of --memory]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    cache_memory: Option<u64>,
+    /// Largest request body
+    #[arg(long, default_value = "4M", value_name = "SIZE", value_parser = parse_size)]
+    body_limit: u64,
+    /// Seconds that answers under way may still take after a stop is asked for
+    #[arg(long, default_value_t = 60, value_name = "S")]
+    grace: u64,
+    /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
+    #[arg(long, value_name = "NAME")]
+    precision: Option<String>,
+}
+
+pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    let keys = match &args.api_key_file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("reading `{}`", file.display()))?;
+            let keys = ApiKeys::parse(&text);
+            anyhow::ensure!(!keys.is_empty(), "`{}` holds no key: write one a line", file.display());
+            keys
+        }
+        None => ApiKeys::default(),
+    };
+    let open = keys.is_empty();
+    let model = resolve::model(&args.model, args.precision.as_deref())?;
+    let cache_bytes = args.cache_memory.unwrap_or(ctx.memory / 4) as usize;
+    let shape = model.decoder.shape();
+    let needed = KvCache::bytes_for(&shape, shape.positions);
+    if needed > cache_bytes {
+        ctx.say(format!(
+            "An answer as long as this model reads would need {} of cache, but only {} may be used (--cache-memory): \
+             longer ones will be refused.",
+            show_size(needed as u64),
+            show_size(cache_bytes as u64)
+        ));
+    }
+    let address = SocketAddr::new(args.host, args.port);
+    let listener =
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (try another --port)"))?;
+    let address = listener.local_addr()?;
+    let name = args.name.unwrap_or(model.name);
+    let mut served = ServedModel::new(name.clone(), model.decoder, model.tokenizer);
+    served.fingerprint = format!("aquifer-{}-{}", env!("CARGO_PKG_VERSION"), model.precision);
+    let config = ServeConfig {
+        queue: args.queue,
+        limits: Limits { sequences: args.max_batch, prefill_rows: args.prefill_rows, cache_bytes },
+        body_limit: args.body_limit as usize,
+        keys,
+        grace: Duration::from_secs(args.grace),
+    };
+    if ctx.json {
+        ctx.print_json(&json!({"address": format!("http://{address}"), "model": name}))?;
+    }
+    ctx.say(format!("Serving {name} at http://{address} (chat page) and http://{address}/v1 (OpenAI). Ctrl-C ends."));
+    if open && !args.host.is_loopback() {
+        ctx.say("Other machines can reach it and no key is asked for; --api-key-file FILE changes that.");
+    }
+    ignore_broken_pipes();
+    serve(listener, served, config, ctx.stop())?;
+    ctx.say("Every answer under way was finished.");
+    Ok(())
+}
+
+/// A client that goes away must not end the server: `main` gives SIGPIPE its default meaning, which here is wrong.
+fn ignore_broken_pipes() {
+    #[cfg(unix)]
+    // SAFETY: sets the action of one signal to "ignore".
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+    }
+}

@@ -1,0 +1,84 @@
+//! From what a person calls a model to a model: a folder in the Hugging Face layout, or a run that made one.
+
+use anyhow::{Context as _, bail, ensure};
+use aquifer_model::Decoder;
+use aquifer_ops::Precision;
+use aquifer_record::Manifest;
+use aquifer_text::Tokenizer;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A model ready to answer.
+pub(crate) struct Model {
+    /// What it is called: the run's or the folder's name.
+    pub(crate) name: String,
+    /// Where its files are.
+    pub(crate) folder: PathBuf,
+    /// How its products are rounded.
+    pub(crate) precision: Precision,
+    /// The network.
+    pub(crate) decoder: Arc<Decoder>,
+    /// Its vocabulary and chat template.
+    pub(crate) tokenizer: Arc<Tokenizer>,
+}
+
+/// The model folder that `path` means: itself if it holds a `config.json`, or the `model/` of a run.
+pub(crate) fn model_folder(path: &Path) -> anyhow::Result<PathBuf> {
+    if path.join("config.json").is_file() {
+        return Ok(path.to_path_buf());
+    }
+    let inside = path.join("model");
+    if inside.join("config.json").is_file() {
+        return Ok(inside);
+    }
+    let shown = path.display();
+    if !path.exists() {
+        let hint = if Path::new("runs").is_dir() { "; `aquifer runs list` shows the runs there are" } else { "" };
+        bail!("there is no model at `{shown}`: nothing is there{hint}");
+    }
+    if path.is_file() {
+        bail!("`{shown}` is a file; a model is the folder with its config.json, model.safetensors and tokenizer.json");
+    }
+    if path.join("manifest.json").is_file() {
+        bail!(
+            "the run `{shown}` holds no finished model yet: `{}` is missing (go on with `aquifer train … --resume`)",
+            inside.join("config.json").display()
+        );
+    }
+    bail!("`{shown}` is neither a model folder (no config.json in it) nor a run (no manifest.json)")
+}
+
+/// Loads the model that `path` means. Without a `precision`, a run answers with the one it was trained in, and
+/// any other model in bf16.
+pub(crate) fn model(path: &Path, precision: Option<&str>) -> anyhow::Result<Model> {
+    let folder = model_folder(path)?;
+    let run = if folder == path { None } else { Some(path) };
+    let precision = match precision {
+        Some(name) => Precision::from_name(name)
+            .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{name}`"))?,
+        None => run.and_then(trained_in).or_else(|| Precision::from_name("bf16")).unwrap_or(Precision::F32),
+    };
+    let tokenizer = Tokenizer::load(&folder)?;
+    let decoder = Decoder::load(&folder, precision)?;
+    let (known, rows) = (tokenizer.vocab_size(), decoder.config.vocab_size);
+    ensure!(
+        known <= rows,
+        "`{}`: the tokenizer has {known} entries, but the model only {rows}: they do not belong together",
+        folder.display()
+    );
+    let name = name_of(run.unwrap_or(&folder));
+    Ok(Model { name, folder, precision, decoder: Arc::new(decoder), tokenizer: Arc::new(tokenizer) })
+}
+
+/// The precision in a run's manifest.
+fn trained_in(run: &Path) -> Option<Precision> {
+    let text = std::fs::read(run.join("manifest.json")).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+    Precision::from_name(&manifest.precision)
+}
+
+/// The last part of the path, `.` and `..` followed.
+fn name_of(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    whole.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
+}
