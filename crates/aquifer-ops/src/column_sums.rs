@@ -23,14 +23,14 @@ pub fn column_sums(dy: &View, chains: &TokenChains, begin: Begin, out: &mut [f32
     expect_len("column_sums", "out", out.len(), "one for every column of `dy`", dy.cols)?;
     expect_chains("column_sums", chains, begin, dy.rows)?;
     let isa = isa::active();
-    token_sums(chains, begin, out, |lane, cols, sums| sum_on(isa, &dy, lane, cols, sums));
+    token_sums(chains, begin, [out], |lane, cols, sums| sum_on(isa, &dy, lane, cols, sums));
     Ok(())
 }
 
 simd! {
-    fn sum_on(isa: Isa, dy: &Rows, lane: Range<usize>, cols: Range<usize>, sums: &mut [f32]) {
+    fn sum_on(isa: Isa, dy: &Rows, lane: Range<usize>, cols: Range<usize>, sums: [&mut [f32]; 1]) {
         let part = |row| dy.span(row, cols.clone());
-        chain2(lane, sums, part, part, |_| (), |dy, _, ()| dy);
+        chain2(lane, sums, part, part, |_| (), |dy, _, ()| [dy]);
     }
 }
 

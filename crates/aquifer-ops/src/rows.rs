@@ -188,7 +188,7 @@ pub(crate) fn each_row(rows: usize, cols: usize, task: impl Fn(usize) + Sync) {
 /// A binary tree over neighbours, fed one leaf after another; an odd last one moves up unchanged.
 /// Adds what [`crate::order::tree`] adds, without a heap.
 pub(crate) struct TreeSum<T> {
-    stack: [T; 64],
+    stack: [T; 40],
     pushed: usize,
     depth: usize,
 }
@@ -196,7 +196,7 @@ pub(crate) struct TreeSum<T> {
 impl<T: Copy + Default + std::ops::Add<Output = T>> TreeSum<T> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        TreeSum { stack: [T::default(); 64], pushed: 0, depth: 0 }
+        TreeSum { stack: [T::default(); 40], pushed: 0, depth: 0 }
     }
 
     #[inline(always)]
@@ -215,7 +215,7 @@ impl<T: Copy + Default + std::ops::Add<Output = T>> TreeSum<T> {
 
     /// The sum; zero without leaves.
     #[inline(always)]
-    pub(crate) fn finish(self) -> T {
+    pub(crate) fn finish(&self) -> T {
         if self.depth == 0 {
             return T::default();
         }
@@ -228,16 +228,18 @@ impl<T: Copy + Default + std::ops::Add<Output = T>> TreeSum<T> {
 }
 
 /// Joins the interleaved lanes of a block: neighbours first.
+///
+/// Every lane computes every sum it is part of, so that each level is one shuffle and one addition; addition
+/// commutes, so all lanes end with the same bits.
 #[inline(always)]
-pub(crate) fn join_lanes<T: Copy + std::ops::Add<Output = T>>(mut lanes: [T; ROW_LANES]) -> T {
-    let mut width = ROW_LANES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            lanes[i] = lanes[2 * i] + lanes[2 * i + 1];
-        }
-    }
-    lanes[0]
+pub(crate) fn join_lanes<T: Copy + std::ops::Add<Output = T>>(lanes: [T; ROW_LANES]) -> T {
+    // Hides where the lanes come from: LLVM otherwise lays out the loop that filled them for this join, in pairs
+    // instead of whole vectors, at a third of the speed.
+    let lanes = std::hint::black_box(lanes);
+    let pairs: [T; ROW_LANES] = std::array::from_fn(|l| lanes[l] + lanes[l ^ 1]);
+    let fours: [T; ROW_LANES] = std::array::from_fn(|l| pairs[l] + pairs[l ^ 2]);
+    let eights: [T; ROW_LANES] = std::array::from_fn(|l| fours[l] + fours[l ^ 4]);
+    eights[0] + eights[8]
 }
 
 /// Σ `term(a[i], b[i])` in the order of a row: blocks of [`ROW_BLOCK`], each of [`ROW_LANES`] interleaved
@@ -297,6 +299,29 @@ pub(crate) fn row_sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, 
     blocks.finish()
 }
 
+/// Replaces every element by `f` of it and returns the sum of the results in the order of a row.
+#[inline(always)]
+pub(crate) fn row_map_sum(row: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut blocks = TreeSum::new();
+    for block in row.chunks_mut(ROW_BLOCK) {
+        let mut lanes = [0.0; ROW_LANES];
+        let mut full = block.chunks_exact_mut(ROW_LANES);
+        for xs in &mut full {
+            for l in 0..ROW_LANES {
+                let y = f(xs[l]);
+                xs[l] = y;
+                lanes[l] += y;
+            }
+        }
+        for (l, x) in full.into_remainder().iter_mut().enumerate() {
+            *x = f(*x);
+            lanes[l] += *x;
+        }
+        blocks.push(join_lanes(lanes));
+    }
+    blocks.finish()
+}
+
 /// The largest element, −∞ without any; NaN never wins.
 #[inline(always)]
 pub(crate) fn row_max(a: &[f32]) -> f32 {
@@ -311,6 +336,7 @@ pub(crate) fn row_max(a: &[f32]) -> f32 {
     for l in 0..rest.len() {
         lanes[l] = if rest[l] > lanes[l] { rest[l] } else { lanes[l] };
     }
+    let lanes = std::hint::black_box(lanes); // As in `join_lanes`.
     let mut max = lanes[0];
     for l in 1..ROW_LANES {
         max = if lanes[l] > max { lanes[l] } else { max };
@@ -321,60 +347,72 @@ pub(crate) fn row_max(a: &[f32]) -> f32 {
 /// Columns one task of a sum over tokens handles: four vectors of accumulators that stay in registers.
 pub(crate) const TOKEN_COLS: usize = 64;
 
-/// Calls `chain(lane, columns, sums)` for every lane and every block of columns: `sums` (one per column, at
-/// +0 or at what the output holds) must be taken through the lane's rows in order. Lanes meet in the tree.
-pub(crate) fn token_sums(
+/// Calls `chain(lane, columns, sums)` for every lane and every block of columns: `sums` (of `K` outputs, each one
+/// per column, at +0 or at what the output holds) must be taken through the lane's rows in order. Lanes meet in the tree.
+pub(crate) fn token_sums<const K: usize>(
     chains: &TokenChains,
     begin: Begin,
-    out: &mut [f32],
-    chain: impl Fn(Range<usize>, Range<usize>, &mut [f32]) + Sync,
+    out: [&mut [f32]; K],
+    chain: impl Fn(Range<usize>, Range<usize>, [&mut [f32]; K]) + Sync,
 ) {
-    aquifer_tensor::threads::parallel_chunks(out, TOKEN_COLS, |i, out| {
-        let cols = i * TOKEN_COLS..i * TOKEN_COLS + out.len();
-        if begin == Begin::Fresh {
-            out.fill(0.0);
-        }
-        if let [lane] = &chains.lanes[..] {
+    let total = out[0].len();
+    let bases = out.map(|out| SendPtr(out[..total].as_mut_ptr()));
+    parallel_for(total.div_ceil(TOKEN_COLS), |i| {
+        let cols = i * TOKEN_COLS..((i + 1) * TOKEN_COLS).min(total);
+        // SAFETY: all outputs are `total` long, and blocks of columns are disjoint.
+        let out = bases.map(|base| unsafe { std::slice::from_raw_parts_mut(base.get().add(cols.start), cols.len()) });
+        if let ([lane], Begin::Continue) = (&chains.lanes[..], begin) {
             return chain(lane.clone(), cols, out);
         }
         let partials = chains.lanes.iter().map(|lane| {
-            let mut sums = [0.0; TOKEN_COLS];
-            chain(lane.clone(), cols.clone(), &mut sums[..out.len()]);
+            let mut sums = [[0.0; TOKEN_COLS]; K];
+            chain(lane.clone(), cols.clone(), sums.each_mut().map(|sums| &mut sums[..cols.len()]));
             sums
         });
-        let joined = crate::order::tree(partials, |a, b| std::array::from_fn(|j| a[j] + b[j]));
-        if let Some(sums) = joined {
-            out.copy_from_slice(&sums[..out.len()]);
+        let join = |a: [[f32; TOKEN_COLS]; K], b: [[f32; TOKEN_COLS]; K]| {
+            std::array::from_fn(|k| std::array::from_fn(|j| a[k][j] + b[k][j]))
+        };
+        let joined = crate::order::tree(partials, join).unwrap_or([[0.0; TOKEN_COLS]; K]);
+        for (out, sums) in out.into_iter().zip(joined) {
+            out.copy_from_slice(&sums[..cols.len()]);
         }
     });
 }
 
-/// The loop of a chain: `sums[j] += term(a(row)[j], b(row)[j], with(row))` for every row in order; the sums of
-/// a whole block stay in registers.
+/// The loop of a chain: `sums[k][j] += term(a(row)[j], b(row)[j], with(row))[k]` for every row in order; the sums
+/// of a whole block stay in registers.
 #[inline(always)]
-pub(crate) fn chain2<'a, S: Copy>(
+pub(crate) fn chain2<'a, S: Copy, const K: usize>(
     rows: Range<usize>,
-    sums: &mut [f32],
+    mut sums: [&mut [f32]; K],
     a: impl Fn(usize) -> &'a [f32],
     b: impl Fn(usize) -> &'a [f32],
     with: impl Fn(usize) -> S,
-    term: impl Fn(f32, f32, S) -> f32,
+    term: impl Fn(f32, f32, S) -> [f32; K],
 ) {
-    if let Ok(whole) = <&mut [f32; TOKEN_COLS]>::try_from(&mut *sums) {
-        let mut held = *whole;
+    let width = sums[0].len();
+    if width == TOKEN_COLS {
+        let mut held = [[0.0; TOKEN_COLS]; K];
+        held.iter_mut().zip(&sums).for_each(|(held, sums)| held.copy_from_slice(sums));
         for row in rows {
             let (a, b, s) = (&a(row)[..TOKEN_COLS], &b(row)[..TOKEN_COLS], with(row));
             for j in 0..TOKEN_COLS {
-                held[j] += term(a[j], b[j], s);
+                let terms = term(a[j], b[j], s);
+                for k in 0..K {
+                    held[k][j] += terms[k];
+                }
             }
         }
-        *whole = held;
+        sums.iter_mut().zip(&held).for_each(|(sums, held)| sums.copy_from_slice(held));
         return;
     }
     for row in rows {
         let (a, b, s) = (a(row), b(row), with(row));
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += term(a, b, s);
+        for j in 0..width {
+            let terms = term(a[j], b[j], s);
+            for k in 0..K {
+                sums[k][j] += terms[k];
+            }
         }
     }
 }
@@ -406,6 +444,7 @@ mod tests {
             let want = tree(x.chunks(ROW_BLOCK).map(block), |a, b| a + b).unwrap_or(0.0);
             assert_eq!(row_sum(&x, |x| x * x), want, "{n} elements");
             assert_eq!(row_sum3(&x, &x, &x, |x, _, _| x * x), want, "{n} elements");
+            assert_eq!(row_map_sum(&mut x.clone(), |x| x * x), want, "{n} elements");
         }
     }
 }

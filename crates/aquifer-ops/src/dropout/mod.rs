@@ -62,16 +62,30 @@ pub fn dropout(
     Ok(())
 }
 
+/// Random blocks computed side by side, four elements each.
+const BLOCKS: usize = 16;
+
 simd! {
     fn mask_on(isa: Isa, x: &[f32], threshold: u32, scale: f32, stream: &Stream, step: u64, first: u64, out: &mut [f32]) {
-        let mut words = [0; 4];
-        for (i, (out, x)) in out.iter_mut().zip(x).enumerate() {
-            let index = first + i as u64;
-            if i == 0 || index.is_multiple_of(4) {
-                words = stream.block(step, index / 4);
+        let keep = |x: f32, word: u32| if word >> 8 >= threshold { x * scale } else { 0.0 };
+        let lead = ((4 - first % 4) % 4).min(x.len() as u64) as usize;
+        let ((x_lead, x), (out_lead, out)) = (x.split_at(lead), out.split_at_mut(lead));
+        for (i, (out, x)) in out_lead.iter_mut().zip(x_lead).enumerate() {
+            *out = keep(*x, stream.word(step, first + i as u64));
+        }
+        let mut block = (first + lead as u64) / 4;
+        for (out, x) in out.chunks_mut(4 * BLOCKS).zip(x.chunks(4 * BLOCKS)) {
+            let mut words = [0; 4 * BLOCKS];
+            for b in 0..BLOCKS {
+                let four = stream.block(step, block + b as u64);
+                for k in 0..4 {
+                    words[4 * b + k] = four[k];
+                }
             }
-            let kept = words[(index % 4) as usize] >> 8 >= threshold;
-            *out = if kept { x * scale } else { 0.0 };
+            for ((out, x), word) in out.iter_mut().zip(x).zip(words) {
+                *out = keep(*x, word);
+            }
+            block += BLOCKS as u64;
         }
     }
 }

@@ -31,8 +31,7 @@ pub(super) fn backward(
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
     });
-    token_sums(chains, begin, dw, |lane, cols, sums| dw_chain(isa, x, dy, &moments, lane, cols, sums));
-    token_sums(chains, begin, db, |lane, cols, sums| db_chain(isa, dy, lane, cols, sums));
+    token_sums(chains, begin, [dw, db], |lane, cols, sums| sum_chain(isa, x, dy, &moments, lane, cols, sums));
 }
 
 #[derive(Clone, Copy, Default)]
@@ -73,15 +72,10 @@ simd! {
         m
     }
 
-    fn dw_chain(
-        isa: Isa, x: &Rows, dy: &Rows, moments: &[Moments], lane: Range<usize>, cols: Range<usize>, sums: &mut [f32],
+    fn sum_chain(
+        isa: Isa, x: &Rows, dy: &Rows, moments: &[Moments], lane: Range<usize>, cols: Range<usize>, sums: [&mut [f32]; 2],
     ) {
         let (x, dy) = (|row| x.span(row, cols.clone()), |row| dy.span(row, cols.clone()));
-        chain2(lane, sums, x, dy, |row| moments[row], |x, dy, m| dy * m.unit(x));
-    }
-
-    fn db_chain(isa: Isa, dy: &Rows, lane: Range<usize>, cols: Range<usize>, sums: &mut [f32]) {
-        let part = |row| dy.span(row, cols.clone());
-        chain2(lane, sums, part, part, |_| (), |dy, _, ()| dy);
+        chain2(lane, sums, x, dy, |row| moments[row], |x, dy, m| [dy * m.unit(x), dy]);
     }
 }

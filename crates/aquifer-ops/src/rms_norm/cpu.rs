@@ -30,7 +30,7 @@ pub(super) fn backward(
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
     });
-    token_sums(chains, begin, dw, |lane, cols, sums| dw_chain(isa, x, dy, &inverse_rms, lane, cols, sums));
+    token_sums(chains, begin, [dw], |lane, cols, sums| dw_chain(isa, x, dy, &inverse_rms, lane, cols, sums));
 }
 
 /// 1/√(mean square + eps).
@@ -57,8 +57,8 @@ simd! {
         r
     }
 
-    fn dw_chain(isa: Isa, x: &Rows, dy: &Rows, r: &[f32], lane: Range<usize>, cols: Range<usize>, sums: &mut [f32]) {
+    fn dw_chain(isa: Isa, x: &Rows, dy: &Rows, r: &[f32], lane: Range<usize>, cols: Range<usize>, sums: [&mut [f32]; 1]) {
         let (x, dy) = (|row| x.span(row, cols.clone()), |row| dy.span(row, cols.clone()));
-        chain2(lane, sums, x, dy, |row| r[row], |x, dy, r| dy * (x * r));
+        chain2(lane, sums, x, dy, |row| r[row], |x, dy, r| [dy * (x * r)]);
     }
 }
