@@ -107,8 +107,13 @@ impl<'p> Tape<'p> {
         if seed.numel() != root.value.numel() {
             return Err(GradError::Shape { want: root.value.shape().to_vec(), got: seed.shape().to_vec() });
         }
+        self.backward_from(root.id, seed, grads)
+    }
+
+    /// [`Tape::backward`] from a value that nobody needs to hold any more.
+    pub(crate) fn backward_from(self, root: usize, seed: Tensor, grads: &mut Gradients) -> Result<(), GradError> {
         let mut back = Back { grads, slots: vec![None; self.vars] };
-        back.give(root.id, seed)?;
+        back.give(root, seed)?;
         for node in self.nodes.into_iter().flatten().rev() {
             if let Some(grad) = back.slots[node.output].take() {
                 let _span = span(node.name, Pass::Backward);

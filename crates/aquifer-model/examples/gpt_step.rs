@@ -1,10 +1,12 @@
 //! The training step of the benchmark: a GPT of 6 layers, d 384, 6 heads, T 256, B 8, V 8192, AdamW.
 //!
 //! ```text
-//! gpt_step [--steps N] [--precision bf16|f32] [--threads N] [--export FILE] [--profile]
+//! gpt_step [--steps N | --on-demand] [--precision bf16|f32] [--threads N] [--export FOLDER] [--profile]
 //! ```
 //! `--export` writes the initial weights as safetensors for the PyTorch twin, `benches/peers/gpt_step.py`, and
 //! stops. One JSON object a step goes to standard output: loss before the update, seconds, tokens a second.
+//! `--on-demand` reads numbers from standard input and runs so many steps for each, so that a driver can
+//! interleave two programs.
 
 use aquifer_grad::{Gradients, ParamId, StepLanes, profile};
 use aquifer_model::{Gpt, GptConfig, TokenBatch, files};
@@ -36,7 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut optimiser = Optimiser::new(&model);
     let mut grads = Gradients::new(&model.params);
     let mut parts = Parts::default();
-    for step in 0..steps {
+    let on_demand = args.iter().any(|a| a == "--on-demand").then(|| std::io::stdin().lines().map_while(Result::ok));
+    let wanted = on_demand.into_iter().flatten().flat_map(|line| 0..line.trim().parse().unwrap_or(0_usize));
+    let all: Box<dyn Iterator<Item = usize>> =
+        if args.iter().any(|a| a == "--on-demand") { Box::new(wanted) } else { Box::new(0..steps) };
+    for (step, _) in all.enumerate() {
         let batch = batch(step);
         let start = Instant::now();
         let loss = forward_backward(&model, &batch, &mut grads)?;

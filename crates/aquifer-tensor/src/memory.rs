@@ -114,7 +114,12 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, align).expect("a size class is far below isize::MAX")
 }
 
-/// Rounds up to one of eight sizes an octave, so that nearly equal requests share blocks.
+/// What a tensor of so many bytes really holds: one of eight sizes an octave, so that nearly equal requests
+/// share blocks. For forecasts of [`peak_bytes`].
+pub fn held_bytes(bytes: usize) -> usize {
+    size_class(bytes)
+}
+
 fn size_class(bytes: usize) -> usize {
     let bytes = bytes.max(ALIGN);
     let step = (bytes.next_power_of_two() / 16).max(ALIGN);

@@ -57,7 +57,9 @@ impl<'p> Tape<'p> {
             Ok(())
         })?;
         drop(measured);
-        self.backward(&x, dx_td, grads)?;
+        let root = x.id;
+        drop(x);
+        self.backward_from(root, dx_td, grads)?;
         Ok(losses)
     }
 }
