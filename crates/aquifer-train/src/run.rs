@@ -100,6 +100,7 @@ struct Ready {
 
 impl Ready {
     fn new(job: &Job<'_>, mut recipe: Recipe, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
+        recipe.check_data()?;
         let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, job.run, progress, stop)?;
         name_paths(&mut recipe, job.places);
         let begin_from = recipe.init_from.clone();
@@ -113,11 +114,8 @@ impl Ready {
             let (model, tokenizer) = (model.vocab_size, tokenizer.vocab_size());
             return Err(RunError::Vocabulary { folder, model, tokenizer });
         }
-        let mut hashes = vec![
-            ("recipe", recipe.sha256()),
-            ("tokenizer", tokenizer.sha256()),
-            ("data", train.sha256().to_owned()),
-        ];
+        let mut hashes =
+            vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256()), ("data", train.sha256().to_owned())];
         hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256().to_owned())));
         let memory = memory_parts(&model, precision(&recipe), &config);
         check_memory(&memory, job.memory_limit, &config)?;

@@ -69,10 +69,20 @@ impl Recipe {
     /// [`RecipeError`], naming the file, the line and the key.
     pub fn load(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(aquifer_record::FileError::at("read the recipe", path))?;
-        Recipe::parse(&text, path, sets)
+        let recipe = Recipe::parse(&text, path, sets)?;
+        recipe.check_data()?;
+        Ok(recipe)
     }
 
-    /// [`Recipe::load`] of text at hand; `origin` is what errors call it.
+    /// Whether the recipe names its data.
+    ///
+    /// # Errors
+    /// [`RecipeError::Value`] if it does not.
+    pub fn check_data(&self) -> Result<(), RecipeError> {
+        check(!self.data.is_empty(), "data", "a file, a folder or the name of a data set", "empty")
+    }
+
+    /// [`Recipe::load`] of text at hand; `origin` is what errors call it. Here `data` may still be open.
     ///
     /// # Errors
     /// As [`Recipe::load`].
@@ -108,7 +118,6 @@ impl Recipe {
         let fine_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
         let named = !self.name.is_empty() && !self.name.starts_with('.') && self.name.chars().all(fine_name);
         check(named, "name", "letters, digits, `-`, `_` and `.`", &self.name)?;
-        check(!self.data.is_empty(), "data", "a file, a folder or the name of a data set", "empty")?;
         check((0.0..0.9).contains(&self.val_fraction), "val_fraction", "from 0 to below 0.9", self.val_fraction)?;
         check((258..=1 << 20).contains(&self.vocab_size), "vocab_size", "from 258 to 1,048,576", self.vocab_size)?;
         check(

@@ -54,8 +54,8 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
 
 #[test]
 fn values_that_make_no_sense_are_refused() {
+    assert!(parse("").unwrap().check_data().unwrap_err().to_string().contains("`data`"));
     for (text, part) in [
-        ("", "`data`"),
         ("data = \"x\"\nname = \"../up\"", "`name`"),
         ("data = \"x\"\nprecision = \"fp8\"", "bf16/pair"),
         ("data = \"x\"\n[model]\nwidth = 130", "a multiple of `model.heads`"),

@@ -107,10 +107,12 @@ fn fresh(args: &Args, runs: &Path, path: &Path, ctx: &Context) -> anyhow::Result
 
 /// The run named by its folder, its name, or the recipe it was begun with.
 fn resumed(args: &Args, path: &Path) -> anyhow::Result<(Recipe, RunFolder)> {
-    let folder = if path.is_file() {
-        args.name.clone().unwrap_or(Recipe::load(path, &[])?.name)
-    } else {
-        path.display().to_string()
+    // A run's own recipe stands for the run.
+    let inside = path.parent().filter(|folder| path.is_file() && folder.join("manifest.json").is_file());
+    let folder = match inside {
+        Some(folder) => folder.display().to_string(),
+        None if path.is_file() => args.name.clone().unwrap_or(Recipe::load(path, &[])?.name),
+        None => path.display().to_string(),
     };
     let run = RunFolder::open(&args.runs, &folder)?;
     let own = run.join(RECIPE_FILE);

@@ -1,0 +1,255 @@
+//! A recipe for a given time and amount of text, from the speed this machine shows, with the reason for each choice.
+//!
+//! The time buys tokens: fewer for a larger model. Among a ladder of shapes the one with the lowest expected loss is
+//! taken, by the law of Hoffmann et al., 2022 (<https://arxiv.org/abs/2203.15556>, their third approach) with tokens
+//! that are seen again counted as Muennighoff et al., 2023 (<https://arxiv.org/abs/2305.16264>, section 5) found them to
+//! count. Both laws were fitted on far larger models; they are used for the choice, never as a forecast of loss.
+
+use crate::forecast::{Calibration, flops_per_token};
+use crate::{Export, Recipe, RunError};
+use aquifer_model::DecoderConfig;
+use aquifer_ops::{Precision, math};
+use aquifer_optim::{AdamWSettings, InMemory, Schedule, Shape, TrainConfig};
+use std::sync::Arc;
+
+/// Layers, width and heads of the models considered.
+const LADDER: &[(usize, usize, usize)] = &[
+    (2, 64, 2),
+    (3, 96, 3),
+    (4, 128, 4),
+    (4, 192, 3),
+    (4, 256, 4),
+    (6, 256, 4),
+    (6, 384, 6),
+    (8, 512, 8),
+    (10, 640, 10),
+    (12, 768, 12),
+    (16, 1024, 16),
+];
+
+/// Bytes of text from which each size of vocabulary is worth its rows, and the bytes of a token it gives on prose.
+const VOCABULARIES: &[(u64, usize, f64)] = &[
+    (0, 512, 1.9),
+    (300_000, 1024, 2.4),
+    (1_500_000, 2048, 2.9),
+    (6_000_000, 4096, 3.4),
+    (30_000_000, 8192, 3.8),
+    (200_000_000, 16_384, 4.1),
+];
+
+/// Part of the time that training gets; the rest is for data, evaluation and the report.
+const TRAINING_SHARE: f64 = 0.7;
+
+/// How fast this machine trains models of several widths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speed {
+    /// Width of a model and its floating-point operations a second, widths ascending.
+    pub points: Vec<(usize, f64)>,
+}
+
+impl Speed {
+    /// Trains small models of two widths on made-up tokens for a moment, two seconds or so in all.
+    ///
+    /// # Errors
+    /// Those of a training step.
+    pub fn measure(precision: Precision) -> Result<Self, RunError> {
+        let mut source = InMemory::new();
+        source.push("made up", (0..40_000_u32).map(|i| i.wrapping_mul(2_654_435_761) >> 22).collect(), None);
+        let source = Arc::new(source);
+        let mut points = Vec::new();
+        for (width, heads) in [(128, 4), (384, 6)] {
+            let config = DecoderConfig::small(width, 2, heads, heads, 1024);
+            let train = TrainConfig {
+                grain_len: 256,
+                grains_per_step: 8,
+                micro_batch: 8,
+                lanes: 2,
+                schedule: Schedule {
+                    shape: Shape::Constant,
+                    steps: 1,
+                    warmup_steps: 0,
+                    decay_steps: 0,
+                    peak_lr: 1e-3,
+                    floor: 1.0,
+                },
+                adamw: AdamWSettings::default(),
+                clip: 1.0,
+                seed: 0,
+                eval_every: 0,
+                eval_grains: 1,
+                checkpoint_every: 0,
+                keep: 1,
+                keep_best: false,
+                sample_every: 0,
+            };
+            let measured = Calibration::measure(&config, precision, &train, source.clone())?;
+            points.push((width, measured.flops_per_second()));
+        }
+        Ok(Speed { points })
+    }
+
+    /// Operations a second at `width`: between the points linear, beyond them as at the nearest.
+    pub fn at(&self, width: usize) -> f64 {
+        let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else { return 1e9 };
+        for pair in self.points.windows(2) {
+            let ((w0, f0), (w1, f1)) = (pair[0], pair[1]);
+            if (w0..=w1).contains(&width) {
+                return f0 + (f1 - f0) * (width - w0) as f64 / (w1 - w0).max(1) as f64;
+            }
+        }
+        if width < first.0 { first.1 } else { last.1 }
+    }
+}
+
+/// A recipe, and why each of its values is what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The recipe; `name`, `data` and the like are left to the caller.
+    pub recipe: Recipe,
+    /// Key and reason.
+    pub reasons: Vec<(String, String)>,
+}
+
+/// One rung of the ladder, costed.
+struct Candidate {
+    shape: (usize, usize, usize),
+    parameters: f64,
+    tokens: f64,
+    loss: f64,
+}
+
+/// Plans a run of about `minutes` in all on `data_bytes` of training text.
+pub fn plan_quickstart(minutes: f64, data_bytes: u64, speed: &Speed) -> Plan {
+    let seconds = (minutes * 60.0 * TRAINING_SHARE).max(1.0);
+    let enough = VOCABULARIES.iter().rev().find(|(from, _, _)| data_bytes >= *from);
+    let (_, vocab_size, bytes_per_token) = *enough.unwrap_or(&VOCABULARIES[0]);
+    let unique = (data_bytes as f64 / bytes_per_token).max(1.0);
+    let candidates = LADDER.iter().map(|&shape| {
+        let config = config(shape, vocab_size);
+        let tokens = seconds * speed.at(shape.1) / flops_per_token(&config, 256);
+        let parameters = config.param_count() as f64;
+        Candidate { shape, parameters, tokens, loss: expected_loss(parameters, tokens, unique) }
+    });
+    let chosen = candidates.min_by(|a, b| a.loss.total_cmp(&b.loss)).expect("the ladder has rungs");
+    let Candidate { shape: (layers, width, heads), parameters, tokens, .. } = chosen;
+
+    let sequence: usize = if tokens < 2e6 { 128 } else { 256 };
+    // About a thousand updates: fewer learn too little, more make each too noisy to be worth its time.
+    let step_tokens = ((tokens / 1000.0) as usize).clamp(1024, 65_536).next_power_of_two();
+    let grains = step_tokens / sequence;
+    let steps = (tokens / step_tokens as f64).clamp(20.0, 1e7) as u64;
+    let epochs = steps as f64 * step_tokens as f64 / unique;
+
+    let mut recipe = Recipe { vocab_size, ..Recipe::default() };
+    recipe.model.layers = layers;
+    recipe.model.width = width;
+    recipe.model.heads = heads;
+    recipe.model.tied = true;
+    recipe.batch.sequence = sequence;
+    recipe.batch.grains = grains;
+    recipe.schedule.steps = steps;
+    recipe.schedule.peak_lr = peak_lr(width);
+    if epochs > 8.0 {
+        recipe.run.export = Export::Best;
+        recipe.run.keep_best = true;
+    }
+
+    let million = |x: f64| format!("{:.1} M", x / 1e6);
+    let mut reasons = vec![
+        (
+            "vocab_size",
+            format!(
+                "{:.1} MB of text: a larger vocabulary would see its rarer entries too seldom to learn them",
+                data_bytes as f64 / 1e6
+            ),
+        ),
+        (
+            "model.width",
+            format!(
+                "{layers} layers of width {width}, {} parameters: of {} shapes tried the one expected to learn most \
+                 from the {} tokens it can see in {:.0} s at the {:.0} GFLOP/s measured here",
+                million(parameters),
+                LADDER.len(),
+                million(tokens),
+                seconds,
+                speed.at(width) / 1e9
+            ),
+        ),
+        ("model.tied", "a small model gains more from width than from a head of its own".to_owned()),
+        ("batch.sequence", "long enough for a paragraph; attention costs grow with it".to_owned()),
+        ("batch.grains", format!("{step_tokens} tokens a step, so that the time is worth about a thousand updates")),
+        (
+            "schedule.steps",
+            format!("{:.0} s of the {minutes:.1} min are for training; that reads the text {epochs:.1} times", seconds),
+        ),
+        ("schedule.peak_lr", "falls with the square root of the width; tuned on tiny Shakespeare".to_owned()),
+    ];
+    if epochs > 8.0 {
+        reasons.push((
+            "run.export",
+            format!("text read {epochs:.0} times may be learnt by heart, so the best weights on held-out text count"),
+        ));
+    }
+    Plan { recipe, reasons: reasons.into_iter().map(|(key, why)| (key.to_owned(), why)).collect() }
+}
+
+fn config((layers, width, heads): (usize, usize, usize), vocab_size: usize) -> DecoderConfig {
+    DecoderConfig::small(width, layers, heads, heads, vocab_size)
+}
+
+/// The highest learning rate for a width, on the safe side of what tiny Shakespeare bears.
+fn peak_lr(width: usize) -> f64 {
+    let free = 6e-3 * (128.0 / width as f64).sqrt();
+    // Two digits are all a reader needs.
+    (free * 1e4).round() / 1e4
+}
+
+/// Hoffmann's law with repeated tokens counted down.
+fn expected_loss(parameters: f64, tokens: f64, unique: f64) -> f64 {
+    // Hoffmann's approach 3 (their equation 10) and Muennighoff's R*.
+    let [e, a, b, alpha, beta, half_life] = [1.69, 406.4, 410.7, 0.34, 0.28, 15.4];
+    let repeats = (tokens / unique - 1.0).max(0.0);
+    let worth = tokens.min(unique) + unique * half_life * (1.0 - math::f64::exp(-repeats / half_life));
+    e + a / math::f64::pow(parameters, alpha) + b / math::f64::pow(worth, beta)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(minutes: f64, bytes: u64) -> Recipe {
+        let speed = Speed { points: vec![(128, 60e9), (384, 150e9)] };
+        let Plan { recipe, reasons } = plan_quickstart(minutes, bytes, &speed);
+        let recipe = Recipe { data: "x".into(), ..recipe };
+        recipe.check().unwrap();
+        let keys: Vec<String> = crate::recipe::keys().map(|(key, _)| key).collect();
+        assert!(reasons.iter().all(|(key, why)| keys.contains(key) && why.len() > 20), "{reasons:?}");
+        recipe
+    }
+
+    #[test]
+    fn more_time_and_more_text_buy_larger_models() {
+        let numbers = |r: &Recipe| r.model.layers * r.model.width * r.model.width;
+        let (short, long) = (plan(1.0, 5_000_000), plan(60.0, 5_000_000));
+        assert!(numbers(&long) > numbers(&short));
+        assert!(plan(60.0, 500_000_000).vocab_size > long.vocab_size);
+        assert!((300..4000).contains(&long.schedule.steps), "{}", long.schedule.steps);
+    }
+
+    #[test]
+    fn odd_wishes_still_give_a_recipe() {
+        for minutes in [0.0, 1e-3, 0.5, 3.0, 1e5] {
+            for bytes in [0, 10, 1 << 20, 1 << 40] {
+                plan(minutes, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn speed_is_measured_and_interpolated() {
+        let speed = Speed { points: vec![(100, 1.0), (300, 3.0)] };
+        assert_eq!([50, 100, 200, 300, 999].map(|width| speed.at(width)), [1.0, 1.0, 2.0, 3.0, 3.0]);
+        let measured = Speed::measure(Precision::F32).unwrap();
+        assert!(measured.points.iter().all(|(_, flops)| *flops > 1e6), "{measured:?}");
+    }
+}
