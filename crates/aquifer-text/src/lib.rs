@@ -28,8 +28,8 @@ mod train_char;
 
 pub use chat::{ChatTemplate, Message};
 pub use error::TextError;
-pub use stop::StopFilter;
 pub use ngram::NgramModel;
+pub use stop::StopFilter;
 pub use stream::StreamDecoder;
 pub use tokenizer::Tokenizer;
 pub use train_bpe::{BpeOptions, train_bpe};

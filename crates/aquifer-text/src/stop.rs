@@ -12,7 +12,11 @@ pub struct StopFilter {
 impl StopFilter {
     /// Watches for these strings; empty ones are never seen.
     pub fn new(stops: &[String]) -> Self {
-        StopFilter { stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(), held: String::new(), hit: false }
+        StopFilter {
+            stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            held: String::new(),
+            hit: false,
+        }
     }
 
     /// Adds text and returns what may be shown now. After a stop string nothing more is.

@@ -45,7 +45,7 @@ impl ChatTemplate {
         let parsed = plain.iter().chain(&ends).fold(source.to_string(), |s, tag| {
             let (left, right) =
                 (if tag.starts_with("{%-") { "-" } else { "" }, if tag.ends_with("-%}") { "-" } else { "" });
-            s.replace(tag, &format!("{{%{left} if true {right}%}}{{% endif %}}"))
+            s.replace(tag, &format!("{{%{left} if true %}}{{% endif {right}%}}"))
         });
         environment.add_template_owned(NAME, parsed).map_err(refused)?;
         Ok(ChatTemplate { environment, source: source.to_string() })
