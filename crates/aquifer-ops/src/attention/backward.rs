@@ -1,6 +1,5 @@
 //! The backward pass: scores and probabilities are made again, chunk of keys by block of queries.
 
-use super::forward::tree_of_lanes;
 use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
@@ -8,8 +7,8 @@ use super::scores::{
     BLOCK, Band, SCORE_ROW, SCORES, Scores, ScoresByKey, accumulate, accumulate_all, band, hull, on_isa, score,
 };
 use super::scratch::{self, Buffers};
+use super::softmax::{self, tree_of_lanes};
 use super::{AttentionSpec, CHUNK};
-use crate::math::exp;
 use crate::order::ROW_LANES;
 use aquifer_tensor::{isa, threads};
 use std::ops::Range;
@@ -175,12 +174,16 @@ unsafe fn differentiate<L: Lanes, const R: usize, const N: usize, const M: usize
                     score::<L, R, N, M>(panels, Right::panels(keys_t, d), d, spec.scale, bands, p);
                     transpose::<L>(dout.ptr, dout.step, n, d, panels);
                     score::<L, R, N, M>(panels, Right::panels(values_t, d), d, 1.0, bands, ds);
+                    let (mut mean, mut lse) = ([0.0; BLOCK], [0.0; BLOCK]);
                     for i in 0..n {
                         let row = row_of(first + i);
-                        let mean = dot::<L>(dout.ptr.add(i * dout.step), saved.out.slice(row, head, d));
-                        let lse = saved.lse.slice(row, head, 1)[0];
-                        let at = i * SCORE_ROW;
-                        differentiate_row(p.add(at), ds.add(at), bands[i], lse, mean);
+                        mean[i] = dot::<L>(dout.ptr.add(i * dout.step), saved.out.slice(row, head, d));
+                        lse[i] = saved.lse.slice(row, head, 1)[0];
+                    }
+                    // The last group may take in rows that nobody reads.
+                    for i in (0..n).step_by(R) {
+                        let (at, bands) = (i * SCORE_ROW, &bands[i..n.min(i + R)]);
+                        softmax::differentiate::<L, R>(p.add(at), ds.add(at), bands, &lse[i..i + R], &mean[i..i + R]);
                     }
                     if gives_queries {
                         for i in 0..n {
@@ -267,24 +270,6 @@ fn seers(spec: &AttentionSpec, position: usize, first: usize, n: usize) -> Band 
     let lo = position.saturating_sub(first).min(n);
     let hi = spec.window.map_or(n, |w| (position + w).saturating_sub(first).min(n));
     (lo, hi.max(lo))
-}
-
-/// A row of scores becomes probabilities, and one of `dp` becomes `ds`, over the band in whole sixteens.
-///
-/// # Safety
-/// Both rows must hold them.
-#[inline(always)]
-unsafe fn differentiate_row(p: *mut f32, ds: *mut f32, (lo, hi): Band, lse: f32, mean: f32) {
-    let from = lo / ROW_LANES * ROW_LANES;
-    let len = hi.next_multiple_of(ROW_LANES) - from;
-    // SAFETY: by the caller's word; the rows are of different buffers.
-    let (p, ds) = unsafe {
-        (std::slice::from_raw_parts_mut(p.add(from), len), std::slice::from_raw_parts_mut(ds.add(from), len))
-    };
-    for (p, ds) in p.iter_mut().zip(ds) {
-        *p = exp(*p - lse);
-        *ds = *p * (*ds - mean);
-    }
 }
 
 /// `Σ a·b` in sixteen interleaved FMA lanes joined by the tree.

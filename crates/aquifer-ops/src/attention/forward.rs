@@ -3,10 +3,11 @@
 use super::lanes::Lanes;
 use super::product::{Left, Right, gather, transpose};
 use super::rows::Rows;
-use super::scores::{BLOCK, Band, SCORE_ROW, SCORES, Scores, accumulate_all, band, hull, on_isa, score};
+use super::scores::{BLOCK, SCORE_ROW, SCORES, Scores, accumulate_all, band, hull, on_isa, score};
 use super::scratch::{self, Buffers};
+use super::softmax::{Part, exponentiate, fold};
 use super::{AttentionSpec, CHUNK, KvChunk};
-use crate::math::{exp, log};
+use crate::math::log;
 use crate::order::ROW_LANES;
 use aquifer_tensor::{isa, threads};
 use std::ops::Range;
@@ -210,8 +211,13 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
                 }
                 score::<L, R, N, M>(q, Right::panels(keys_t, d), d, spec.scale, bands, scores);
                 let mut part = [(f32::NEG_INFINITY, 0.0); BLOCK];
-                for i in 0..n {
-                    part[i] = exponentiate::<L>(scores.add(i * SCORE_ROW), bands[i]);
+                let (groups, rest) = bands.as_chunks::<R>();
+                for (g, bands) in groups.iter().enumerate() {
+                    let at = scores.add(g * R * SCORE_ROW);
+                    part[g * R..(g + 1) * R].copy_from_slice(&exponentiate::<L, R>(at, bands));
+                }
+                for (i, &band) in (n - rest.len()..n).zip(rest) {
+                    [part[i]] = exponentiate::<L, 1>(scores.add(i * SCORE_ROW), &[band]);
                 }
                 let left: Scores = Left(scores);
                 accumulate_all::<L, R, N, M, _, _>(left, v, bands, true, o, width);
@@ -219,7 +225,7 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
                     let (row, head, position) = row_of(start + i);
                     let out = job.out.slice_mut(row, head, d);
                     let o = std::slice::from_raw_parts(o.add(i * width), d);
-                    let state = state.add(2 * (start + i)).cast::<(f32, f32)>();
+                    let state = state.add(2 * (start + i)).cast::<Part>();
                     *state = if spec.visible(position).start / CHUNK == chunk {
                         out.copy_from_slice(o);
                         part[i]
@@ -239,7 +245,7 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
                 out.fill(0.0);
                 f32::NEG_INFINITY
             } else {
-                let (max, sum) = *state.add(2 * r).cast::<(f32, f32)>();
+                let (max, sum) = *state.add(2 * r).cast::<Part>();
                 let inverse = 1.0 / sum;
                 out.iter_mut().for_each(|x| *x *= inverse);
                 max + log(sum)
@@ -249,75 +255,4 @@ unsafe fn attend<L: Lanes, const R: usize, const N: usize, const M: usize>(
             }
         }
     }
-}
-
-/// A row of scores becomes `exp(score - max)`, and +0 outside the band; gives max and sum.
-///
-/// # Safety
-/// The row must hold the band in whole sixteens.
-#[inline(always)]
-unsafe fn exponentiate<L: Lanes>(scores: *mut f32, (lo, hi): Band) -> (f32, f32) {
-    if lo == hi {
-        return (f32::NEG_INFINITY, 0.0);
-    }
-    let (from, to) = (lo / ROW_LANES * ROW_LANES, hi.next_multiple_of(ROW_LANES));
-    // SAFETY: by the caller's word.
-    let row = unsafe { std::slice::from_raw_parts_mut(scores.add(from), to - from) };
-    row[..lo - from].fill(f32::NEG_INFINITY);
-    row[hi - from..].fill(f32::NEG_INFINITY);
-    let mut lanes = [f32::NEG_INFINITY; ROW_LANES];
-    // SAFETY: `row` is whole sixteens.
-    unsafe {
-        let mut largest = L::load(lanes.as_ptr());
-        for x in (0..row.len()).step_by(ROW_LANES) {
-            largest = L::load(row.as_ptr().add(x)).max(largest);
-        }
-        largest.store(lanes.as_mut_ptr());
-    }
-    let max = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
-    let from_max = finite_or_zero(max);
-    for x in row.iter_mut() {
-        *x = exp(*x - from_max);
-    }
-    // SAFETY: as above.
-    unsafe {
-        let mut sum = L::splat(0.0);
-        for x in (0..row.len()).step_by(ROW_LANES) {
-            sum = sum.add(L::load(row.as_ptr().add(x)));
-        }
-        sum.store(lanes.as_mut_ptr());
-    }
-    (max, tree_of_lanes(lanes))
-}
-
-/// The neighbour tree over sixteen lanes: [`crate::order::tree`] without its vectors.
-#[inline(always)]
-pub(super) fn tree_of_lanes(mut lanes: [f32; ROW_LANES]) -> f32 {
-    debug_assert!(ROW_LANES.is_power_of_two());
-    let mut n = ROW_LANES;
-    while n > 1 {
-        n /= 2;
-        for i in 0..n {
-            lanes[i] = lanes[2 * i] + lanes[2 * i + 1];
-        }
-    }
-    lanes[0]
-}
-
-/// What scores are exponentiated relative to: their maximum, unless all are -inf.
-#[inline(always)]
-fn finite_or_zero(max: f32) -> f32 {
-    if max == f32::NEG_INFINITY { 0.0 } else { max }
-}
-
-/// Two partial softmaxes become one: `out` and `state` of what came before, `part` and `o` of the next chunk.
-#[inline(always)]
-fn fold(state: (f32, f32), part: (f32, f32), out: &mut [f32], o: &[f32]) -> (f32, f32) {
-    let max = if part.0 > state.0 { part.0 } else { state.0 };
-    let from_max = finite_or_zero(max);
-    let (before, after) = (exp(state.0 - from_max), exp(part.0 - from_max));
-    for (out, &o) in out.iter_mut().zip(o) {
-        *out = *out * before + o * after;
-    }
-    (max, state.1 * before + part.1 * after)
 }

@@ -40,6 +40,7 @@ mod reference;
 mod rows;
 mod scores;
 mod scratch;
+mod softmax;
 
 #[cfg(test)]
 mod plain;

@@ -15,7 +15,7 @@ impl<const ROW: usize, const STEP: usize> Left<ROW, STEP> {
     /// # Safety
     /// It must exist.
     #[inline(always)]
-    pub(super) unsafe fn from_row(self, row: usize) -> Self {
+    pub(super) unsafe fn row(self, row: usize) -> Self {
         // SAFETY: by the caller's word.
         Left(unsafe { self.0.add(row * ROW) })
     }
@@ -45,7 +45,7 @@ impl Right {
     /// # Safety
     /// It must exist.
     #[inline(always)]
-    pub(super) unsafe fn from_unit(self, unit: usize) -> Self {
+    pub(super) unsafe fn unit(self, unit: usize) -> Self {
         // SAFETY: by the caller's word.
         Right { ptr: unsafe { self.ptr.add(unit * self.unit) }, ..self }
     }

@@ -80,13 +80,13 @@ unsafe fn score_rows<L: Lanes, const R: usize, const N: usize>(
     unsafe {
         while unit + N <= end {
             let mut sums = Sums::<L, R, N>::zero();
-            sums.take(q, keys.from_unit(unit), 0, depth);
+            sums.take(q, keys.unit(unit), 0, depth);
             sums.scaled(scale).store(scores.add(unit * ROW_LANES), SCORE_ROW);
             unit += N;
         }
         while unit < end {
             let mut sums = Sums::<L, R, 1>::zero();
-            sums.take(q, keys.from_unit(unit), 0, depth);
+            sums.take(q, keys.unit(unit), 0, depth);
             sums.scaled(scale).store(scores.add(unit * ROW_LANES), SCORE_ROW);
             unit += 1;
         }
@@ -112,14 +112,14 @@ pub(super) unsafe fn accumulate<L: Lanes, const R: usize, const N: usize, const 
         while unit + N <= end {
             let at = out.add(unit * ROW_LANES);
             let mut sums = if fresh { Sums::<L, R, N>::zero() } else { Sums::load(at, width) };
-            sums.take_bands(left, right.from_unit(unit), bands);
+            sums.take_bands(left, right.unit(unit), bands);
             sums.store(at, width);
             unit += N;
         }
         while unit < end {
             let at = out.add(unit * ROW_LANES);
             let mut sums = if fresh { Sums::<L, R, 1>::zero() } else { Sums::load(at, width) };
-            sums.take_bands(left, right.from_unit(unit), bands);
+            sums.take_bands(left, right.unit(unit), bands);
             sums.store(at, width);
             unit += 1;
         }
@@ -150,12 +150,12 @@ pub(super) unsafe fn accumulate_all<
     // SAFETY: by the caller's word.
     unsafe {
         for (i, bands) in rows.iter().enumerate() {
-            let left = left.from_row(i * R);
+            let left = left.row(i * R);
             accumulate::<L, R, N, ROW, STEP>(left, right, bands, fresh, out.add(i * R * width), width);
         }
         for (i, &band) in rest.iter().enumerate() {
             let r = rows.len() * R + i;
-            let left = left.from_row(r);
+            let left = left.row(r);
             accumulate::<L, 1, M, ROW, STEP>(left, right, &[band], fresh, out.add(r * width), width);
         }
     }
