@@ -8,14 +8,17 @@ use aquifer_tensor::threads::{self, SendPtr};
 use aquifer_tensor::{Isa, Tensor};
 use std::ops::Range;
 
-/// Rows of a block: their packed form stays in L2 while panels pass by.
-const BLOCK_ROWS: usize = 96;
+/// The most rows of a block: their packed form stays in L2 while panels pass by.
+const BLOCK_ROWS: usize = 192;
+
+/// Rows that are worth a pass over all panels, where smaller blocks keep every thread at work.
+const MIN_BLOCK_ROWS: usize = 48;
 
 /// Panels whose shard sums are held at once.
 const BLOCK_PANELS: usize = 8;
 
 /// Bytes of a panel read by all strips of a block before the next part: with a strip, they stay in L1.
-const PART_BYTES: usize = 32 << 10;
+const PART_BYTES: usize = 24 << 10;
 
 /// `out = left · rightᵀ`, each of `chains` (in blocks) one chain, chain sums joined in a tree.
 pub(super) struct Product<'a> {
@@ -44,8 +47,7 @@ impl Product<'_> {
             return;
         }
         let threads = threads::count();
-        let block_strips = (BLOCK_ROWS / kernel.rows).max(1);
-        if strips <= block_strips && (threads > 1 || strips == 1) && panels > 1 {
+        if self.left.free <= 2 * MIN_BLOCK_ROWS && threads > 1 && panels > 1 {
             // Few rows: pack them once, share out the columns.
             let packed = self.pack_left(&kernel, 0..strips);
             let pieces = panels.min(threads * if panels >= 16 * threads { 4 } else { 1 });
@@ -54,7 +56,10 @@ impl Product<'_> {
             });
             return;
         }
-        let blocks = strips.div_ceil(block_strips).next_multiple_of(threads).min(strips);
+        let fewest = strips.div_ceil(BLOCK_ROWS.div_ceil(kernel.rows));
+        let most = strips.div_ceil(MIN_BLOCK_ROWS.div_ceil(kernel.rows));
+        // Two blocks a thread, so that one held up by another process does not hold up the rest.
+        let blocks = fewest.max(most.min(2 * threads)).next_multiple_of(threads).min(strips);
         threads::parallel_for(blocks, |i| {
             let rows = i * strips / blocks..(i + 1) * strips / blocks;
             let packed = self.pack_left(&kernel, rows.clone());

@@ -149,9 +149,15 @@ pub(super) unsafe fn pack(
             }
         }
     };
-    // Read along memory, write in as many streams as need be.
+    // Read along memory, write in as many streams as there are panels: few enough that the next block's rows,
+    // fetched ahead, still lie in L2 when they are wanted.
     if source.free_stride == 1 && source.depth_stride != 1 {
-        blocks.for_each(|block| panels.clone().for_each(|panel| one(panel, block)));
+        let group = (1024 / width).max(1);
+        for from in panels.clone().step_by(group) {
+            for block in blocks.clone() {
+                (from..(from + group).min(panels.end)).for_each(|panel| one(panel, block));
+            }
+        }
     } else {
         panels.for_each(|panel| blocks.clone().for_each(|block| one(panel, block)));
     }

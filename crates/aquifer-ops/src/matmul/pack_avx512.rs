@@ -165,8 +165,14 @@ macro_rules! packer {
                         load::<HALF>(source.ptr, base + depth * source.depth_stride, mask)
                     }};
                 }
-                // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups.
+                // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups; a prefetch of
+                // any address is harmless.
                 unsafe {
+                    // The next block's rows: they lie far apart, and no hardware guesses them.
+                    for depth in 32..64 {
+                        let at = base + depth * source.depth_stride;
+                        _mm_prefetch::<_MM_HINT_T1>(source.ptr.wrapping_add(at * source.dtype.size()).cast());
+                    }
                     match layout {
                         Layout::Floats => {
                             for depth in 0..32 {
