@@ -1,0 +1,119 @@
+//! `aquifer data …`
+
+pub(crate) mod clean;
+pub(crate) mod dedup;
+pub(crate) mod shard;
+pub(crate) mod show;
+pub(crate) mod stats;
+
+use crate::context::{Context, Interrupted};
+use aquifer_corpus::{
+    Collected, Document, ReadOptions, collect_documents, read_documents, read_stream, write_documents,
+};
+use aquifer_data::prepare::size;
+use aquifer_record::data::Size;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Clean text, remove duplicates, count it, look at it, turn it into token shards
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    Clean(clean::Args),
+    Dedup(dedup::Args),
+    Stats(stats::Args),
+    Shard(shard::Args),
+    Show(show::Args),
+}
+
+pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    match args.verb {
+        Verb::Clean(args) => clean::run(args, ctx),
+        Verb::Dedup(args) => dedup::run(args, ctx),
+        Verb::Stats(args) => stats::run(args, ctx),
+        Verb::Shard(args) => shard::run(args, ctx),
+        Verb::Show(args) => show::run(args, ctx),
+    }
+}
+
+/// What to read
+#[derive(clap::Args)]
+pub(crate) struct Input {
+    /// Files or folders: .txt, .jsonl, each also .gz or .zst (.parquet with `--features full`); `-` is stdin
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages]
+    #[arg(long, value_name = "FIELD")]
+    text_field: Option<String>,
+}
+
+impl Input {
+    /// All documents of all inputs. What had to be skipped is said: the first few one by one, the rest counted.
+    fn read(&self, ctx: &Context) -> anyhow::Result<Collected> {
+        let options = ReadOptions { text_field: self.text_field.clone(), ..ReadOptions::default() };
+        let mut all = Collected::default();
+        for path in &self.inputs {
+            let documents = match path == Path::new("-") {
+                true => read_stream(std::io::stdin(), "stdin", None, &options)?,
+                false => read_documents(path, &options)?,
+            };
+            let collected = collect_documents(documents, ctx.progress(), ctx.stop())?;
+            go_on(ctx)?;
+            all.documents.extend(collected.documents);
+            all.skipped.extend(collected.skipped);
+            all.skipped_count += collected.skipped_count;
+        }
+        for skipped in all.skipped.iter().take(5) {
+            ctx.say(format!("skipped {skipped}"));
+        }
+        if all.skipped_count > 5 {
+            ctx.say(format!("skipped {} more", all.skipped_count - 5));
+        }
+        Ok(all)
+    }
+}
+
+/// Ends here if a signal asked for it; nothing was written yet.
+fn go_on(ctx: &Context) -> anyhow::Result<()> {
+    match ctx.stop().requested() {
+        true => Err(Interrupted("stopped before anything was written; run the same command again".into()).into()),
+        false => Ok(()),
+    }
+}
+
+/// Writes documents to a file, refusing to replace one unless told to.
+fn write(path: &Path, documents: &[Document], force: bool) -> anyhow::Result<()> {
+    let name = path.to_string_lossy();
+    let known = [".jsonl", ".jsonl.gz", ".jsonl.zst"].iter().any(|end| name.ends_with(end));
+    anyhow::ensure!(known, "`{name}` should end with .jsonl, .jsonl.gz or .jsonl.zst");
+    anyhow::ensure!(force || !path.exists(), "`{name}` is there already; choose another name or say --force");
+    write_documents(path, documents)?;
+    Ok(())
+}
+
+/// Documents and bytes before and after.
+#[derive(Serialize)]
+struct Change {
+    input: Size,
+    output: Size,
+    skipped: u64,
+}
+
+impl Change {
+    fn new(input: Size, kept: &[Document], skipped: u64) -> Self {
+        Change { input, output: size(kept), skipped }
+    }
+
+    fn line(&self) -> String {
+        let Change { input, output, .. } = self;
+        format!(
+            "{} documents ({} bytes) in, {} ({} bytes) out",
+            input.documents, input.bytes, output.documents, output.bytes
+        )
+    }
+}

@@ -1,0 +1,63 @@
+//! `aquifer data show`
+
+use super::Input;
+use crate::context::Context;
+use anyhow::ensure;
+use aquifer_corpus::Document;
+use aquifer_tensor::random::Stream;
+
+/// Look at a few documents
+#[derive(clap::Args)]
+#[command(after_help = "Example: aquifer data show clean.jsonl.zst --count 3 --random")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// How many
+    #[arg(long, short = 'n', default_value_t = 5, value_name = "N")]
+    count: usize,
+    /// Any of them, instead of the first; `--seed` chooses which
+    #[arg(long)]
+    random: bool,
+    /// Only the document with this id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["random", "count"])]
+    id: Option<String>,
+    /// Characters of each to show; 0 shows all
+    #[arg(long, default_value_t = 600, value_name = "N")]
+    width: usize,
+}
+
+pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    let mut documents = args.input.read(ctx)?.documents;
+    if let Some(id) = &args.id {
+        documents.retain(|document| document.id == *id);
+        ensure!(!documents.is_empty(), "no document has the id `{id}`");
+    }
+    if args.random {
+        Stream::new(ctx.seed.unwrap_or(0), "data show", "").sequence(0).shuffle(&mut documents);
+    }
+    documents.truncate(if args.id.is_some() { usize::MAX } else { args.count });
+    for document in &documents {
+        match ctx.json {
+            true => println!("{}", serde_json::to_string(document)?),
+            false => show(document, args.width),
+        }
+    }
+    Ok(())
+}
+
+fn show(document: &Document, width: usize) {
+    println!("── {} ({} bytes)", document.id, document.text.len());
+    let limit = if width == 0 { usize::MAX } else { width };
+    let turns = document.messages().unwrap_or_default();
+    match turns.is_empty() {
+        true => println!("{}", shortened(&document.text, limit)),
+        false => turns.iter().for_each(|turn| println!("{}: {}", turn.role, shortened(&turn.content, limit))),
+    }
+    println!();
+}
+
+fn shortened(text: &str, limit: usize) -> String {
+    let text = text.trim_end();
+    let short: String = text.chars().take(limit).collect();
+    if short.len() < text.len() { format!("{short} …") } else { short }
+}
