@@ -58,8 +58,8 @@ impl Case {
     }
 }
 
-/// The cases of every operator but products and attention, which have examples of their own. Each is built
-/// when the iterator reaches it.
+/// The cases of every operator but products, which have an example of their own. Each is built when the iterator
+/// reaches it.
 pub fn cases() -> impl Iterator<Item = Case> {
     let norms = crate::rms_norm::bench::cases().chain(crate::layer_norm::bench::cases());
     let gates = crate::swiglu::bench::cases().chain(crate::gelu::bench::cases()).chain(crate::softmax::bench::cases());
@@ -67,7 +67,13 @@ pub fn cases() -> impl Iterator<Item = Case> {
         crate::embedding::bench::cases().chain(crate::rope::bench::cases()).chain(crate::dropout::bench::cases());
     let losses = crate::cross_entropy::bench::cases().chain(crate::linear_cross_entropy::bench::cases());
     let sums = crate::column_sums::cases().chain(crate::square_sum::cases()).chain(crate::elementwise::cases());
-    norms.chain(gates).chain(rows).chain(losses).chain(sums).chain(crate::adamw::bench::cases())
+    norms
+        .chain(gates)
+        .chain(rows)
+        .chain(losses)
+        .chain(sums)
+        .chain(crate::adamw::bench::cases())
+        .chain(crate::attention::bench::cases())
 }
 
 /// Numbers in ±1 without a pattern that a processor could learn.

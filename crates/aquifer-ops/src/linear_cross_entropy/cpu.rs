@@ -8,9 +8,17 @@ use crate::{OpError, Precision};
 use aquifer_tensor::{Tensor, View, ViewMut};
 use std::ops::Range;
 
-/// Rows whose logits are held at once; a multiple of [`K_BLOCK`]. Each block reads and writes the whole weight
-/// gradient once, so more rows mean less traffic and more memory.
-const BLOCK: usize = 512;
+/// The most rows whose logits are held at once. Each block reads and writes the whole weight gradient once, so
+/// more rows mean less traffic and more memory.
+const MAX_BLOCK: usize = 512;
+
+/// Logits held at once take no more than this, so that a large vocabulary does not.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Rows of a block: a multiple of [`K_BLOCK`], so that a chain cut between blocks goes on unchanged.
+pub(super) fn block_rows(padded_vocab: usize) -> usize {
+    (MAX_BYTES / (4 * padded_vocab.max(1)) / K_BLOCK * K_BLOCK).clamp(K_BLOCK, MAX_BLOCK)
+}
 
 const OP: &str = "linear_cross_entropy";
 
@@ -21,10 +29,10 @@ pub(super) fn forward(
     targets: &[u32],
     losses: &mut [f32],
 ) -> Result<(), OpError> {
-    let rows = x.shape()[0];
-    let mut held = Tensor::recycled::<f32>([rows.min(BLOCK), w.n()]);
-    for start in (0..rows).step_by(BLOCK) {
-        let len = BLOCK.min(rows - start);
+    let (rows, block) = (x.shape()[0], block_rows(w.n()));
+    let mut held = Tensor::recycled::<f32>([rows.min(block), w.n()]);
+    for start in (0..rows).step_by(block) {
+        let len = block.min(rows - start);
         let mut logits = held.view_mut().narrow(0, 0, len);
         linear(&x.narrow(0, start, len), w, None, &mut logits)?;
         let part = start..start + len;
@@ -47,8 +55,8 @@ pub(super) fn backward(
     dx: &mut ViewMut,
     dw: &mut ViewMut,
 ) -> Result<(), OpError> {
-    let rows = x.shape()[0];
-    let mut held = Tensor::recycled::<f32>([rows.min(BLOCK.max(K_BLOCK)), w.n()]);
+    let (rows, block) = (x.shape()[0], block_rows(w.n()));
+    let mut held = Tensor::recycled::<f32>([rows.min(block), w.n()]);
     let mut piece = |part: Range<usize>, grain: usize, begin: Begin, dw: &mut ViewMut| -> Result<(), OpError> {
         let x = x.narrow(0, part.start, part.len());
         let mut logits = held.view_mut().narrow(0, 0, part.len());
@@ -64,7 +72,7 @@ pub(super) fn backward(
             crate::elementwise::fill(dw, 0.0)?;
         }
         let mut begin = begin;
-        for (part, grain) in pieces(lane, chains.grain) {
+        for (part, grain) in pieces(lane, chains.grain, block) {
             piece(part, grain, begin, dw)?;
             begin = Begin::Continue;
         }
@@ -104,14 +112,14 @@ fn join_top(above: &mut Vec<Tensor>, dw: &mut ViewMut) -> Result<(), OpError> {
     Ok(())
 }
 
-/// Cuts a lane into pieces of at most [`BLOCK`] rows, each with the grain length it is to be summed with: whole
+/// Cuts a lane into pieces of at most `block` rows, each with the grain length it is to be summed with: whole
 /// grains where they fit, else parts of one grain, cut at whole blocks of 32 rows so that its chain goes on unchanged.
-fn pieces(lane: &Range<usize>, grain: usize) -> Vec<(Range<usize>, usize)> {
-    if grain <= BLOCK {
-        let step = BLOCK / grain * grain;
+fn pieces(lane: &Range<usize>, grain: usize, block: usize) -> Vec<(Range<usize>, usize)> {
+    if grain <= block {
+        let step = block / grain * grain;
         return lane.clone().step_by(step).map(|start| (start..(start + step).min(lane.end), grain)).collect();
     }
     let grains = lane.clone().step_by(grain).map(|start| start..(start + grain).min(lane.end));
-    let cut = |g: Range<usize>| g.clone().step_by(BLOCK).map(move |start| (start..(start + BLOCK).min(g.end), BLOCK));
+    let cut = |g: Range<usize>| g.clone().step_by(block).map(move |start| (start..(start + block).min(g.end), block));
     grains.flat_map(cut).collect()
 }

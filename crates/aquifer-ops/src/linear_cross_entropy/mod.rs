@@ -8,7 +8,7 @@ mod tests;
 use crate::cross_entropy::check;
 use crate::matmul::PackedWeight;
 use crate::order::{Begin, TokenChains};
-use crate::rows::{Rows, RowsMut, expect_chains};
+use crate::rows::{Rows, RowsMut, expect_chains, expect_shape};
 use crate::{OpError, Precision};
 use aquifer_tensor::{View, ViewMut};
 
@@ -35,6 +35,7 @@ pub fn linear_cross_entropy(
     losses: &mut [f32],
 ) -> Result<(), OpError> {
     let rows = Rows::new(OP, "x", x)?;
+    expect_shape(OP, "x", x.shape(), "tokens as wide as `w`", &[rows.rows, w.k()])?;
     check(OP, rows.rows, w.n(), vocab, targets, losses)?;
     cpu::forward(x, w, vocab, targets, losses)
 }
@@ -68,6 +69,7 @@ pub fn linear_cross_entropy_grad(
     dw: &mut ViewMut,
 ) -> Result<(), OpError> {
     let (rows, shape) = (Rows::new(BACKWARD, "x", x)?, x.shape());
+    expect_shape(BACKWARD, "x", shape, "tokens as wide as `w`", &[rows.rows, w.k()])?;
     check(BACKWARD, rows.rows, w.n(), vocab, targets, losses)?;
     if (w_t.n(), w_t.k()) != (w.k(), w.n()) {
         let want = format!("[{}, {}], the transpose of `w`", w.k(), w.n());
@@ -77,6 +79,11 @@ pub fn linear_cross_entropy_grad(
     RowsMut::like(BACKWARD, "dw", dw, "as `w`", &[w.n(), w.k()])?;
     expect_chains(BACKWARD, chains, begin, rows.rows)?;
     cpu::backward(x, w, w_t, vocab, targets, scale, chains, begin, precision, losses, dx, dw)
+}
+
+/// Bytes of logits held at once for `rows` rows and a vocabulary of `padded_vocab` rows, for forecasts of memory.
+pub fn held_bytes(rows: usize, padded_vocab: usize) -> usize {
+    4 * padded_vocab * rows.min(cpu::block_rows(padded_vocab))
 }
 
 /// The definition, in `f64`: every row's loss. `x: [t, d]`, `w: [vocab, d]`.

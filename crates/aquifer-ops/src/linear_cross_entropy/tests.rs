@@ -139,3 +139,9 @@ fn the_weight_is_summed_over_tokens_by_the_rule() {
         .unwrap();
     });
 }
+
+#[test]
+fn a_large_vocabulary_takes_fewer_rows_at_once() {
+    assert_eq!([256, 8192, 32_768, 151_936, 1 << 24].map(cpu::block_rows), [512, 512, 512, 96, 32]);
+    assert_eq!(held_bytes(100, 8192), 100 * 8192 * 4);
+}

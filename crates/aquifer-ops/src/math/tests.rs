@@ -123,7 +123,7 @@ fn doubles_agree_with_the_platform_s() {
     near("cos", &f64::cos, &|x| x.cos(), 1.6e6, 2.0);
     near("tanh", &f64::tanh, &|x| x.tanh(), 10.0, 120.0);
     near("10000^x", &|x| f64::pow(1e4, x), &|x| 1e4_f64.powf(x), 1.0, 16.0);
-    assert!(f64::sin(2e6).is_nan() && f64::cos(0.0 / 0.0).is_nan());
+    assert!(f64::sin(2e6).is_nan() && f64::cos(f64::ln(-1.0)).is_nan());
     assert_eq!((f64::exp(711.0), f64::exp(-750.0), f64::ln(0.0)), (1.0 / 0.0, 0.0, -1.0 / 0.0));
     assert_eq!(f64::ln(5e-324), 5e-324_f64.ln());
 }
