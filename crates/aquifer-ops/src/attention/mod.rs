@@ -32,6 +32,7 @@
 //! agree in every bit, whatever the threads, the instruction set or the pack mates.
 
 mod backward;
+pub(crate) mod bench;
 mod check;
 mod forward;
 mod lanes;
