@@ -15,10 +15,10 @@ const BLOCK_ROWS: usize = 192;
 const MIN_BLOCK_ROWS: usize = 48;
 
 /// Panels whose shard sums are held at once.
-const BLOCK_PANELS: usize = 8;
+const BLOCK_PANELS: usize = 4;
 
 /// Bytes of a panel read by all strips of a block before the next part: with a strip, they stay in L1.
-const PART_BYTES: usize = 24 << 10;
+const PART_BYTES: usize = 32 << 10;
 
 /// `out = left · rightᵀ`, each of `chains` (in blocks) one chain, chain sums joined in a tree.
 pub(super) struct Product<'a> {
@@ -99,6 +99,7 @@ impl Product<'_> {
         let mut scratch = Tensor::recycled::<f32>([levels * level_len + strips.len() * tile]);
         let slots = scratch.as_f32_mut().as_mut_ptr();
         let work = slots.wrapping_add(levels * level_len);
+        let (left, right) = (left.as_bytes().as_ptr(), self.right.ptr());
         let left_bytes = kernel.layout.block_bytes(kernel.rows);
         let strip_bytes = self.strip_bytes(kernel);
         let part = (PART_BYTES / self.right.block_bytes).max(1);
@@ -121,6 +122,8 @@ impl Product<'_> {
                             columns: PANEL.min(self.columns - panel * PANEL),
                         }
                     };
+                    // A chain of one part is finished before the next strip begins, and all may use the same tile.
+                    let tile_of = |strip: usize| work.wrapping_add(if chain.len() <= part { 0 } else { strip * tile });
                     // Where a chain's sum grows: in the output itself, in its slot, or in a tile to be finished.
                     let direct = |region: &Region| {
                         let whole = region.columns == PANEL && (region.rows == kernel.rows || kernel.exact_rows);
@@ -132,8 +135,28 @@ impl Product<'_> {
                         } else if index != last && joins == 0 {
                             (slot(waiting, strip), PANEL)
                         } else {
-                            (work.wrapping_add(strip * tile), PANEL)
+                            (tile_of(strip), PANEL)
                         }
+                    };
+                    let end = |strip: usize| {
+                        let region = region(strip);
+                        if direct(&region) || (index != last && joins == 0) {
+                            return;
+                        }
+                        let mut sums = [std::ptr::null::<f32>(); usize::BITS as usize];
+                        for join in 0..joins {
+                            sums[join] = slot(waiting - 1 - join, strip);
+                        }
+                        let bias = self.bias.map(|bias| &bias[panel * PANEL..panel * PANEL + region.columns]);
+                        let target = if index == last {
+                            region
+                        } else {
+                            let ptr = slot(waiting - joins, strip);
+                            Region { ptr, stride: PANEL, rows: region.rows, columns: PANEL }
+                        };
+                        let bias = bias.filter(|_| index == last);
+                        // SAFETY: tiles and slots hold `rows × 32` floats; the target is this task's own.
+                        unsafe { finish(tile_of(strip), &sums[..joins], bias, &target, self.isa) };
                     };
                     let mut at = chain.start;
                     loop {
@@ -142,9 +165,8 @@ impl Product<'_> {
                             let region = region(strip);
                             let (c, stride) = home(strip, &region);
                             let first = at == chain.start;
-                            let a = left.as_bytes().as_ptr().wrapping_add(strip * strip_bytes + at * left_bytes);
-                            let b =
-                                self.right.ptr().wrapping_add(panel * self.right.stride + at * self.right.block_bytes);
+                            let a = left.wrapping_add(strip * strip_bytes + at * left_bytes);
+                            let b = right.wrapping_add(panel * self.right.stride + at * self.right.block_bytes);
                             // SAFETY: strip, panel and home are inside their buffers; this task alone writes `c`.
                             unsafe {
                                 if first && self.go_on && !direct(&region) {
@@ -152,31 +174,14 @@ impl Product<'_> {
                                 }
                                 (kernel.run)(a, b, blocks, c, stride, !first || self.go_on, region.rows);
                             }
+                            if at + blocks >= chain.end {
+                                end(strip);
+                            }
                         }
                         at += blocks;
                         if at >= chain.end {
                             break;
                         }
-                    }
-                    for strip in 0..strips.len() {
-                        let region = region(strip);
-                        if direct(&region) || (index != last && joins == 0) {
-                            continue;
-                        }
-                        let mut sums = [std::ptr::null::<f32>(); usize::BITS as usize];
-                        for join in 0..joins {
-                            sums[join] = slot(waiting - 1 - join, strip);
-                        }
-                        let tile = work.wrapping_add(strip * tile);
-                        let bias = self.bias.map(|bias| &bias[panel * PANEL..panel * PANEL + region.columns]);
-                        let target = if index == last {
-                            region
-                        } else {
-                            let ptr = slot(waiting - joins, strip);
-                            Region { ptr, stride: PANEL, rows: region.rows, columns: PANEL }
-                        };
-                        // SAFETY: tiles and slots hold `rows × 32` floats; the target is this task's own.
-                        unsafe { finish(tile, &sums[..joins], bias.filter(|_| index == last), &target, self.isa) };
                     }
                 }
             }
