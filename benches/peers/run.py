@@ -62,7 +62,38 @@ def gpt_step(rounds):
     return {"losses_apart": apart, "ratio": eager, "ratio_tuned_malloc": ratio, "ok": apart < 0.02 and eager[0] >= 1}
 
 
-COMPARISONS = {"gpt_step": gpt_step}
+def shakespeare(rounds):
+    """Shakespeare by characters to nanoGPT's 1.905 nats, against PyTorch eager f32 running nanoGPT's CPU recipe."""
+    text = data() / "lm_text" / "tinyshakespeare.txt"
+    recipe = ROOT / "recipes" / "shakespeare-char.toml"
+    seconds, losses = {"aquifer": [], "PyTorch": []}, {"aquifer": [], "PyTorch": []}
+    for _ in range(max(1, rounds // 5)):
+        with tempfile.TemporaryDirectory() as runs:
+            command = [OURS / "aquifer", "train", recipe, "--json", "--quiet", "--runs", runs, "--set", f"data={text}"]
+            results = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["results"]
+        seconds["aquifer"].append(results["train_seconds"])
+        losses["aquifer"].append(results["heldout_loss"])
+        twin = subprocess.run([sys.executable, PEERS / "shakespeare.py", text], check=True, stdout=subprocess.PIPE)
+        result = json.loads(twin.stdout)
+        seconds["PyTorch"].append(result["seconds"])
+        losses["PyTorch"].append(result["loss"])
+    for name in seconds:
+        print(f"  {name:<10} {statistics.median(seconds[name]):7.1f} s to {statistics.median(losses[name]):.4f} nats")
+    ratio = compare(seconds["PyTorch"], seconds["aquifer"])
+    print(f"  aquifer / PyTorch    {show(ratio)}")
+    loss = statistics.median(losses["aquifer"])
+    return {"ratio": ratio, "loss": loss, "ok": loss <= 1.905 and ratio[0] >= 3}
+
+
+COMPARISONS = {"gpt_step": gpt_step, "shakespeare": shakespeare}
+
+
+def data():
+    """The folder of shared data: `AQUIFER_DATA`, else beside the checkout."""
+    folder = Path(os.environ.get("AQUIFER_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        sys.exit(f"no data in {folder}: set AQUIFER_DATA to a folder that holds lm_text/tinyshakespeare.txt")
+    return folder
 
 
 class OnDemand:
