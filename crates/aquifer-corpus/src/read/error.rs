@@ -29,12 +29,12 @@ impl fmt::Display for Skipped {
 #[non_exhaustive]
 pub enum ReadError {
     /// Not there, or not to be opened.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`: {cause}", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A file whose name does not tell its format.
     #[error(

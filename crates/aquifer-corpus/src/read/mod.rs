@@ -79,7 +79,7 @@ pub fn read_stream(
     format: Option<Format>,
     options: &ReadOptions,
 ) -> Result<Documents, ReadError> {
-    let failed = |source| ReadError::Unreadable { path: PathBuf::from(name), source };
+    let failed = |cause| ReadError::Unreadable { path: PathBuf::from(name), cause };
     let mut raw = BufReader::with_capacity(1 << 16, stream);
     let compression = Compression::of_bytes(raw.fill_buf().map_err(failed)?);
     let mut reader = compression.open(Box::new(raw)).map_err(failed)?;

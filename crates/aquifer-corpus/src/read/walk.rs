@@ -15,7 +15,7 @@ pub(super) struct Found {
 }
 
 pub(super) fn find(path: &Path) -> Result<Vec<Found>, ReadError> {
-    let unreadable = |source| ReadError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |cause| ReadError::Unreadable { path: path.to_path_buf(), cause };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_dir() {
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();

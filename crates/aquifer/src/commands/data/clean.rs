@@ -1,8 +1,8 @@
 //! `aquifer data clean`
 
-use super::{Change, Input, go_on, write};
+use super::{Change, Input, check_new, go_on};
 use crate::context::Context;
-use aquifer_corpus::Document;
+use aquifer_corpus::write_documents;
 use aquifer_data::clean::clean;
 use aquifer_data::filters;
 use aquifer_data::prepare::size;
@@ -53,6 +53,9 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    for path in [Some(&args.out), args.dropped.as_ref()].into_iter().flatten() {
+        check_new(path, args.force)?;
+    }
     let collected = args.input.read(ctx)?;
     let before = size(&collected.documents);
     let preset = match args.preset {
@@ -62,14 +65,14 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     };
     let mut cleaned = clean(collected.documents, preset);
     go_on(ctx)?;
-    write(&args.out, &cleaned.kept, args.force)?;
+    write_documents(&args.out, &cleaned.kept)?;
     let reasons = cleaned.reasons();
     if let Some(path) = &args.dropped {
         let dropped = std::mem::take(&mut cleaned.dropped).into_iter().map(|(verdict, mut document)| {
             document.metadata.insert("dropped".to_owned(), serde_json::json!(verdict));
             document
         });
-        write(path, &dropped.collect::<Vec<Document>>(), args.force)?;
+        write_documents(path, dropped)?;
     }
     let change = Change::new(before, &cleaned.kept, collected.skipped_count);
     ctx.say(change.line());

@@ -1,8 +1,9 @@
 //! `aquifer data dedup`
 
-use super::{Change, Input, go_on, write};
+use super::{Change, Input, check_new, go_on};
 use crate::context::Context;
 use anyhow::ensure;
+use aquifer_corpus::write_documents;
 use aquifer_data::dedup::{DedupOptions, deduplicate, near};
 use aquifer_data::prepare::size;
 use serde::Serialize;
@@ -50,18 +51,16 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         "--threshold takes a share from 0 to 1, got {}",
         args.threshold
     );
+    for path in [Some(&args.out), args.duplicates.as_ref()].into_iter().flatten() {
+        check_new(path, args.force)?;
+    }
     let collected = args.input.read(ctx)?;
     let before = size(&collected.documents);
     let options = DedupOptions { exact: true, near: (!args.exact_only).then_some(args.threshold) };
     let result = deduplicate(collected.documents, &options, ctx.stop());
     go_on(ctx)?;
-    write(&args.out, &result.kept, args.force)?;
+    write_documents(&args.out, &result.kept)?;
     if let Some(path) = &args.duplicates {
-        ensure!(
-            args.force || !path.exists(),
-            "`{}` is there already; choose another name or say --force",
-            path.display()
-        );
         aquifer_record::write_atomic(path, |out| {
             for (duplicate, _) in result.exact.iter().chain(&result.near) {
                 serde_json::to_writer(&mut *out, duplicate)?;

@@ -86,13 +86,12 @@ fn go_on(ctx: &Context) -> anyhow::Result<()> {
     }
 }
 
-/// Writes documents to a file, refusing to replace one unless told to.
-fn write(path: &Path, documents: &[Document], force: bool) -> anyhow::Result<()> {
+/// Refuses a name that says no known format, and to replace a file unless told to; asked before the work begins.
+fn check_new(path: &Path, force: bool) -> anyhow::Result<()> {
     let name = path.to_string_lossy();
     let known = [".jsonl", ".jsonl.gz", ".jsonl.zst"].iter().any(|end| name.ends_with(end));
     anyhow::ensure!(known, "`{name}` should end with .jsonl, .jsonl.gz or .jsonl.zst");
     anyhow::ensure!(force || !path.exists(), "`{name}` is there already; choose another name or say --force");
-    write_documents(path, documents)?;
     Ok(())
 }
 
