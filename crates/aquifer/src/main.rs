@@ -6,6 +6,8 @@ mod commands;
 mod context;
 mod limits;
 mod progress;
+mod resolve;
+mod speak;
 
 use clap::Parser;
 use std::process::ExitCode;

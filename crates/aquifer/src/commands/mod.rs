@@ -1,6 +1,16 @@
 //! The tree of subcommands: one file each.
 
+pub(crate) mod chat;
+pub(crate) mod completions;
+pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod eval;
+pub(crate) mod generate;
+pub(crate) mod quickstart;
+pub(crate) mod runs;
+pub(crate) mod serve;
+pub(crate) mod tokenizer;
+pub(crate) mod train;
 
 use crate::context::{Context, Globals};
 
@@ -23,14 +33,37 @@ pub(crate) struct Cli {
 /// The nouns.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    Quickstart(quickstart::Args),
     Doctor(doctor::Args),
+    Data(data::Args),
+    Tokenizer(tokenizer::Args),
+    Train(train::Args),
+    Runs(runs::Args),
+    Eval(eval::Args),
+    Generate(generate::Args),
+    Chat(chat::Args),
+    Serve(serve::Args),
+    Completions(completions::Args),
 }
 
 impl Command {
     /// Runs the one that was asked for.
     pub(crate) fn run(self, ctx: &Context) -> anyhow::Result<()> {
         match self {
+            Command::Quickstart(args) => quickstart::run(args, ctx),
             Command::Doctor(args) => doctor::run(args, ctx),
+            Command::Data(args) => data::run(args, ctx),
+            Command::Tokenizer(args) => tokenizer::run(args, ctx),
+            Command::Train(args) => train::run(args, ctx),
+            Command::Runs(args) => runs::run(args, ctx),
+            Command::Eval(args) => eval::run(args, ctx),
+            Command::Generate(args) => generate::run(args, ctx),
+            Command::Chat(args) => chat::run(args, ctx),
+            Command::Serve(args) => serve::run(args, ctx),
+            Command::Completions(args) => {
+                completions::run(&args);
+                Ok(())
+            }
         }
     }
 }

@@ -1,0 +1,184 @@
+//! `aquifer quickstart`: the whole path, composed of the stages that are also commands of their own.
+
+mod plan;
+mod score;
+mod source;
+mod speak;
+
+use crate::commands::doctor::cpu_name;
+use crate::context::{Context, Interrupted};
+use anyhow::Context as _;
+use aquifer_corpus::TokenShards;
+use aquifer_model::Decoder;
+use aquifer_ops::Precision;
+use aquifer_optim::Outcome;
+use aquifer_record::{Manifest, RunFolder, Stop};
+use aquifer_text::Tokenizer;
+use aquifer_train::{Job, Places, run_recipe};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Run the whole path: raw text in; a trained, evaluated model and a report out
+///
+/// Without --input it works on built-in data, a small invented world whose every fact, defect and answer is known, so
+/// that cleaning, learning and evaluation are all checked against the truth. The recipe is then fixed, and the run ends
+/// with the same weights on every machine whose bf16 products are summed in the same order.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Everything in under forty seconds: a smaller world, a smaller model
+    #[arg(long, conflicts_with_all = ["minutes", "input"])]
+    fast: bool,
+    /// Minutes of training to plan for; the plan becomes the recipe, and from there the recipe is the job
+    #[arg(long, value_name = "N")]
+    minutes: Option<f64>,
+    /// Your own text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or - for standard input
+    #[arg(long, value_name = "PATH")]
+    input: Option<PathBuf>,
+    /// What is cleaned: `text` repairs encodings and removes duplicates, `web` also filters as for web pages
+    #[arg(long, value_name = "PRESET", default_value = "text", value_parser = ["text", "web"])]
+    preset: String,
+    /// Go on from this model folder (Hugging Face layout) instead of from nothing
+    #[arg(long, value_name = "FOLDER", requires = "input")]
+    init_from: Option<PathBuf>,
+    /// Name of the run; if it is taken, a number is added
+    #[arg(long, default_value = "quickstart")]
+    name: String,
+    /// Folder that holds the runs
+    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    runs: PathBuf,
+    /// Rounding of matrix products: f32, bf16 (this machine's order), bf16/tile or bf16/pair
+    #[arg(long, default_value = "bf16")]
+    precision: String,
+}
+
+pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    Precision::from_name(&args.precision)
+        .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{}`", args.precision))?;
+    let run = RunFolder::create(&args.runs, &args.name)?;
+    ctx.say(format!("run folder: {}", run.path().display()));
+    let mut stages = Stages::default();
+
+    ctx.say("1/5 data");
+    let material = stages.time("data", || source::prepare(&run, &args, ctx))?;
+    let planned = plan::recipe(&run, &args, &material, ctx)?;
+
+    ctx.say("2/5 training");
+    let places = Places { recipe_folder: run.path().to_path_buf(), data_folders: Vec::new() };
+    let trained = stages.time("vocabulary, shards, training", || {
+        let job = Job {
+            recipe: &planned.recipe,
+            reasons: &planned.reasons,
+            places: &places,
+            run: &run,
+            resume: false,
+            memory_limit: ctx.memory,
+            cpu: &cpu_name(),
+            command: &std::env::args().collect::<Vec<_>>(),
+        };
+        run_recipe(&job, &mut (), ctx.progress(), ctx.stop()).map_err(anyhow::Error::from)
+    });
+    let trained = match trained {
+        Err(_) if ctx.stop().requested() => return Err(stopped(&run)),
+        Err(error) => return Err(error),
+        Ok(trained) if matches!(trained.outcome, Outcome::Stopped(_)) => return Err(stopped(&run)),
+        Ok(trained) => trained,
+    };
+
+    count_tokens(&run)?;
+
+    ctx.say("3/5 evaluation");
+    let tokenizer = Tokenizer::load(&trained.model)?;
+    let precision = Precision::from_name(&trained.manifest.precision).context("the manifest names no known precision")?;
+    let decoder = Arc::new(Decoder::load(&trained.model, precision)?);
+    let eval = stages.time("evaluation", || score::score(&run, &decoder, &tokenizer, &material.questions, ctx))?;
+    score::say(&eval, ctx);
+
+    ctx.say("4/5 samples");
+    let samples = stages
+        .time("samples", || speak::speak(&run, decoder, &tokenizer, &material.prompts, ctx.seed.unwrap_or(1)))?;
+    for sample in &samples.continuations {
+        ctx.say(format!("  {} → {}", one_line(&sample.prompt), one_line(&sample.text)));
+    }
+    for talk in &samples.chats {
+        ctx.say(format!("  you: {}\n  it:  {}", one_line(&talk.user), one_line(&talk.assistant)));
+    }
+
+    ctx.say("5/5 report");
+    let mut manifest = trained.manifest;
+    for task in &eval.tasks {
+        manifest.results.insert(format!("{}, {}", task.task, task.metric), task.value);
+    }
+    manifest.stages = stages.0;
+    // What the stages leave between them: the whole, as a person waits for it.
+    manifest.results.insert("whole_seconds".to_owned(), begun.elapsed().as_secs_f64());
+    run.write("manifest.json", &manifest)?;
+    let report = aquifer_report::write_run_report(&run)?;
+    farewell(&run, &manifest, &report, begun.elapsed().as_secs_f64(), ctx)
+}
+
+/// Adds the tokens of each split to `data.json`, now that there are any.
+fn count_tokens(run: &RunFolder) -> anyhow::Result<()> {
+    let mut report = run.data()?;
+    for (split, size) in &mut report.splits {
+        let folder = run.join("shards").join(split);
+        if folder.is_dir() {
+            size.tokens = TokenShards::open_unhashed(&folder)?.tokens();
+        }
+    }
+    Ok(run.write("data.json", &report)?)
+}
+
+fn farewell(run: &RunFolder, manifest: &Manifest, report: &std::path::Path, seconds: f64, ctx: &Context) -> anyhow::Result<()> {
+    if ctx.json {
+        ctx.print_json(manifest)?;
+    }
+    let folder = run.path().display();
+    ctx.say(format!("done in {seconds:.0} s; report: {}", report.display()));
+    if let Some(weights) = manifest.hashes.get("weights") {
+        ctx.say(format!("weights ({}): {weights}", manifest.precision));
+    }
+    ctx.say(format!("\ngo on with:\n  aquifer chat {folder}\n  aquifer serve {folder}"));
+    Ok(())
+}
+
+fn stopped(run: &RunFolder) -> anyhow::Error {
+    let recipe = run.join("recipe.toml");
+    let message = match recipe.exists() {
+        true => format!("stopped and saved; go on with\n  aquifer train --resume {}", run.path().display()),
+        false => format!("stopped before training began; remove `{}` and start again", run.path().display()),
+    };
+    Interrupted(message).into()
+}
+
+/// How long each stage took, in order.
+#[derive(Default)]
+struct Stages(Vec<(String, f64)>);
+
+impl Stages {
+    fn time<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        self.0.push((name.to_owned(), start.elapsed().as_secs_f64()));
+        result
+    }
+}
+
+/// At most 160 characters, on one line.
+fn one_line(text: &str) -> String {
+    let flat: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let flat = flat.trim();
+    match flat.char_indices().nth(160) {
+        Some((at, _)) => format!("{}…", &flat[..at]),
+        None => flat.to_owned(),
+    }
+}
+
+/// Whether the person asked to stop.
+fn check_stop(stop: &Stop) -> anyhow::Result<()> {
+    match stop.requested() {
+        true => Err(Interrupted("stopped".to_owned()).into()),
+        false => Ok(()),
+    }
+}

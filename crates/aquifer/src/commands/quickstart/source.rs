@@ -1,0 +1,160 @@
+//! The documents of a quickstart: the built-in world or a person's own text, cleaned, deduplicated and split.
+
+use super::speak::Prompt;
+use super::{Args, check_stop};
+use crate::context::Context;
+use anyhow::ensure;
+use aquifer_corpus::{Document, ReadOptions, collect_documents, read_documents, read_stream, write_documents};
+use aquifer_data::filters::Preset;
+use aquifer_data::prepare::{PrepareOptions, prepare as prepare_documents, size};
+use aquifer_data::small_world::{self, World, WorldSize};
+use aquifer_data::world_report;
+use aquifer_eval::Question;
+use aquifer_record::data::Skipped;
+use aquifer_record::{DataReport, RunFolder};
+use std::path::Path;
+
+/// The least text that a model is trained on.
+const MIN_BYTES: u64 = 2_000;
+
+/// What the later stages need to know about the data.
+pub(super) struct Material {
+    /// Bytes of training text.
+    pub(super) train_bytes: u64,
+    /// Whether any text was held out.
+    pub(super) has_heldout: bool,
+    /// Questions never asked in training; empty for a person's own text.
+    pub(super) questions: Vec<Question>,
+    /// What to ask the trained model; empty for text without dialogues.
+    pub(super) prompts: Vec<Prompt>,
+}
+
+/// Cleans, deduplicates, splits; writes `data/*.jsonl.zst` and `data.json`.
+pub(super) fn prepare(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
+    match &args.input {
+        None => built_in(run, args, ctx),
+        Some(input) => own(run, input, args, ctx),
+    }
+}
+
+fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
+    let size = if args.fast { WorldSize::Fast } else { WorldSize::Standard };
+    let world = small_world::generate(&size.options(ctx.seed.unwrap_or(1)));
+    // Junk and boilerplate were planted, so their filters are asked for; held-out text is the world's own.
+    let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, ..PrepareOptions::default() };
+    let prepared = prepare_documents(world.documents.clone(), &options, ctx.progress(), ctx.stop());
+    check_stop(ctx.stop())?;
+    let check = small_world::check(&world, &prepared.train);
+    let mut report = prepared.report;
+    report.source = format!("the small world, {} documents made from seed {}", world.documents.len(), world.options.seed);
+    report.planted = world_report::planted(&small_world::score(&world, &prepared.train));
+    report.checks = world_report::checks(&check);
+    let material = finish(run, report, &prepared.train, &world.held_out, ctx)?;
+    Ok(Material { questions: questions(&world), prompts: world_prompts(&world), ..material })
+}
+
+fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
+    let options = ReadOptions::default();
+    let documents = match input == Path::new("-") {
+        true => read_stream(std::io::stdin(), "stdin", None, &options)?,
+        false => read_documents(input, &options)?,
+    };
+    let collected = collect_documents(documents, ctx.progress(), ctx.stop())?;
+    check_stop(ctx.stop())?;
+    for skipped in collected.skipped.iter().take(3) {
+        ctx.say(format!("  skipped {skipped}"));
+    }
+    let bytes = size(&collected.documents).bytes;
+    ensure!(
+        bytes >= MIN_BYTES,
+        "`{}` holds {bytes} bytes of text; a model needs at least {MIN_BYTES}, and some hundred thousand to learn a style",
+        input.display()
+    );
+    let preset = if args.preset == "web" { Preset::Web } else { Preset::Plain };
+    let options = PrepareOptions { preset, ..PrepareOptions::default() };
+    let prepared = prepare_documents(collected.documents, &options, ctx.progress(), ctx.stop());
+    check_stop(ctx.stop())?;
+    ensure!(!prepared.train.is_empty(), "nothing is left of `{}` after cleaning; see `aquifer data clean`", input.display());
+    let mut report = prepared.report;
+    report.source = input.display().to_string();
+    report.skipped_total = collected.skipped_count;
+    report.skipped = collected
+        .skipped
+        .iter()
+        .take(20)
+        .map(|skipped| Skipped { at: String::new(), why: skipped.to_string() })
+        .collect();
+    let material = finish(run, report, &prepared.train, &prepared.held_out, ctx)?;
+    Ok(Material { prompts: own_prompts(&prepared.held_out, &prepared.train), ..material })
+}
+
+/// Says what happened, and writes what the later stages read.
+fn finish(
+    run: &RunFolder,
+    report: DataReport,
+    train: &[Document],
+    held_out: &[Document],
+    ctx: &Context,
+) -> anyhow::Result<Material> {
+    for stage in &report.stages {
+        let removed = stage.input.documents.saturating_sub(stage.output.documents);
+        let why: Vec<String> = stage.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        if removed > 0 || !why.is_empty() {
+            ctx.say(format!("  {}: {removed} of {} documents removed; {}", stage.name, stage.input.documents, why.join(", ")));
+        }
+    }
+    for planted in &report.planted {
+        ctx.say(format!("  planted: {} of {} {}", planted.caught, planted.planted, planted.kind));
+    }
+    for check in report.checks.iter().filter(|check| !check.holds) {
+        ctx.say(format!("  a claim about the data fails: {} {}", check.claim, check.evidence));
+    }
+    write_documents(&run.join("data/train.jsonl.zst"), train)?;
+    if !held_out.is_empty() {
+        write_documents(&run.join("data/heldout.jsonl.zst"), held_out)?;
+    }
+    let mut report = report;
+    report.splits.insert("train".to_owned(), size(train));
+    report.splits.insert("heldout".to_owned(), size(held_out));
+    run.write("data.json", &report)?;
+    Ok(Material {
+        train_bytes: size(train).bytes,
+        has_heldout: !held_out.is_empty(),
+        questions: Vec::new(),
+        prompts: Vec::new(),
+    })
+}
+
+/// The held-out questions, each option as the whole answer it would be.
+fn questions(world: &World) -> Vec<Question> {
+    let convert = |q: &small_world::Question| Question {
+        id: q.id.clone(),
+        question: q.question.clone(),
+        options: q.completions.clone(),
+        answer: q.answer,
+        kind: q.kind.clone(),
+    };
+    world.questions.iter().map(convert).collect()
+}
+
+/// A question in English, one in Chinese and a sum, none of which was ever asked in training.
+fn world_prompts(world: &World) -> Vec<Prompt> {
+    let held_out = |language: &str, arithmetic: bool| {
+        let mut fitting = world.questions.iter().filter(|q| q.language == language);
+        let found = fitting.find(|q| (q.kind == "arithmetic") == arithmetic);
+        found.map(|q| Prompt { user: q.question.clone(), expected: Some(q.completions[q.answer].clone()) })
+    };
+    let asked = [held_out("en", false), held_out("zh", false), held_out("en", true)];
+    asked.into_iter().flatten().collect()
+}
+
+/// The first words of three dialogues, held-out ones first.
+fn own_prompts(held_out: &[Document], train: &[Document]) -> Vec<Prompt> {
+    let first = |document: &Document| {
+        let messages = document.messages()?;
+        let user = messages.iter().find(|message| message.role == "user")?;
+        let answer = messages.iter().find(|message| message.role == "assistant");
+        Some(Prompt { user: user.content.clone(), expected: answer.map(|message| message.content.clone()) })
+    };
+    held_out.iter().chain(train).filter_map(first).take(3).collect()
+}
