@@ -81,7 +81,7 @@ fn request(i: u64) -> Request {
         seed: i * 31,
         stop_tokens: vec![(i % 7) as u32],
         logprobs: Some(3),
-        prompt_logprobs: (i % 2 == 0).then_some(2),
+        prompt_logprobs: i.is_multiple_of(2).then_some(2),
     }
 }
 

@@ -17,6 +17,8 @@
 mod answer;
 mod auth;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod metrics;
 mod model;
 mod openai;

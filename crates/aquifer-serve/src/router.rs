@@ -38,12 +38,12 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 
 async fn chat_completions(Given(state): Given<Arc<State>>, request: Request) -> Result<Response, ApiError> {
     let body = read(request, state.body_limit).await?;
-    chat::answer(state, &body).await
+    chat::prepare(&state, &body)?.answer(state).await
 }
 
 async fn plain_completions(Given(state): Given<Arc<State>>, request: Request) -> Result<Response, ApiError> {
     let body = read(request, state.body_limit).await?;
-    completions::answer(state, &body).await
+    completions::prepare(&state, &body)?.answer(state).await
 }
 
 async fn health(Given(state): Given<Arc<State>>) -> Json<Value> {

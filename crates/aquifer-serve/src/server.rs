@@ -1,17 +1,15 @@
 //! A listening server, from its first connection to its last answer.
 
 use crate::auth::ApiKeys;
-use crate::metrics::Metrics;
 use crate::model::ServedModel;
 use crate::router::router;
-use crate::scheduler::Scheduler;
 use crate::state::State;
 use aquifer_infer::Limits;
 use aquifer_record::Stop;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How a server runs.
 #[derive(Debug, Clone)]
@@ -48,15 +46,8 @@ pub fn serve(listener: TcpListener, model: ServedModel, config: ServeConfig, sto
     // Handlers only move text about: the arithmetic happens on the batch's own thread and its pool.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     listener.set_nonblocking(true)?;
-    let metrics = Arc::new(Metrics::default());
-    let state = Arc::new(State {
-        scheduler: Scheduler::start(model.network.clone(), config.limits, config.queue, metrics.clone()),
-        model,
-        metrics,
-        keys: config.keys,
-        body_limit: config.body_limit,
-        started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()),
-    });
+    let grace = config.grace;
+    let state = Arc::new(State::new(model, config));
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stopping = wait_for(stop.clone());
@@ -64,7 +55,7 @@ pub fn serve(listener: TcpListener, model: ServedModel, config: ServeConfig, sto
         let deadline = async {
             wait_for(stop.clone()).await;
             state.scheduler.close();
-            tokio::time::sleep(config.grace).await;
+            tokio::time::sleep(grace).await;
         };
         tokio::select! {
             served = serving => served,

@@ -27,7 +27,7 @@ fn varied(i: usize) -> (&'static str, Value) {
     };
     body["max_tokens"] = json!(1 + i % 13);
     body["seed"] = json!(i);
-    if i % 5 != 0 {
+    if !i.is_multiple_of(5) {
         body.as_object_mut().unwrap().extend(hot.as_object().unwrap().clone());
     } else {
         body["temperature"] = json!(0);

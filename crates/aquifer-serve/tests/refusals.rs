@@ -6,6 +6,10 @@ mod common;
 use aquifer_infer::Limits;
 use aquifer_serve::{ApiKeys, ServeConfig};
 use common::{Answer, Server, request};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
 
 #[test]
 fn wrong_requests_are_refused_with_a_reason() {
@@ -147,4 +151,71 @@ fn keys_are_asked_for_where_they_are_set() {
     assert_eq!(send("Authorization: Bearer sesame\r\n").status, 200);
     assert_eq!(server.post("/v1/completions", r#"{"prompt": "a"}"#).status, 401);
     assert_eq!((server.get("/").status, server.get("/health").status), (200, 200));
+}
+
+/// Any value where a value can stand: some fit, most do not.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-3i64..4).prop_map(Value::from),
+        any::<f64>().prop_map(|x| json!(x)),
+        "[a-z河\u{0}\"<]{0,6}".prop_map(Value::from),
+        prop_oneof![Just("user"), Just("text"), Just("tiny"), Just("assistant")].prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        let key = prop_oneof![Just("role"), Just("content"), Just("type"), Just("text"), Just("5")];
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((key.prop_map(str::to_owned), inner), 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+const NAMES: [&str; 22] = [
+    "model",
+    "messages",
+    "prompt",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "n",
+    "seed",
+    "stop",
+    "stream",
+    "max_tokens",
+    "logprobs",
+    "top_logprobs",
+    "echo",
+    "logit_bias",
+    "stream_options",
+    "tools",
+    "response_format",
+    "suffix",
+    "presence_penalty",
+    "repetition_penalty",
+];
+
+#[test]
+fn no_body_at_all_is_the_servers_fault() {
+    let server = Server::start(ServeConfig::default());
+    let field = (0..NAMES.len(), anything());
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(400));
+    let outcome = runner.run(&(any::<bool>(), any::<bool>(), vec(field, 0..5)), |(chat, sound, fields)| {
+        let mut body = match sound {
+            true => json!({"prompt": "a", "messages": [{"role": "user", "content": "b"}], "max_tokens": 2}),
+            false => json!({"max_tokens": 2}),
+        };
+        fields.into_iter().for_each(|(name, value)| body[NAMES[name]] = value);
+        let path = if chat { "/v1/chat/completions" } else { "/v1/completions" };
+        let answer = server.post(path, &body.to_string());
+        prop_assert!(answer.status < 500, "{body}: {}", answer.text);
+        if answer.status >= 400 {
+            prop_assert!(!answer.error().is_empty());
+        }
+        Ok(())
+    });
+    outcome.unwrap();
 }

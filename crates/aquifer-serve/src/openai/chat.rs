@@ -2,15 +2,13 @@
 
 use super::fields::{Fields, kind};
 use super::options::{Options, listed, refusal};
-use super::run::{Call, Collected, Dialect};
+use super::run::{Collected, Dialect, Prepared};
 use crate::answer::{Piece, Spoken, token_bytes, token_text};
 use crate::error::ApiError;
 use crate::state::State;
 use aquifer_infer::Scored;
 use aquifer_text::Message;
-use axum::response::Response;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// What would change the meaning of the answer and can not be honoured.
 const REFUSED: [(&str, &str); 9] = [
@@ -25,12 +23,12 @@ const REFUSED: [(&str, &str); 9] = [
     ("guided_choice", "answers are not constrained to a grammar"),
 ];
 
-/// Answers a conversation.
-pub(crate) async fn answer(state: Arc<State>, body: &[u8]) -> Result<Response, ApiError> {
+/// Reads a body: a conversation to answer.
+pub(crate) fn prepare(state: &State, body: &[u8]) -> Result<Prepared<Chat>, ApiError> {
     let fields = Fields::parse(body)?;
     fields.refuse(&REFUSED)?;
     refuse_formats(&fields)?;
-    let options = Options::read(&fields, &state)?;
+    let options = Options::read(&fields, state)?;
     let logprobs = match (fields.flag("logprobs")?.unwrap_or(false), listed(&fields, "top_logprobs")?) {
         (true, top) => Some(top.unwrap_or(0)),
         (false, None | Some(0)) => None,
@@ -39,20 +37,16 @@ pub(crate) async fn answer(state: Arc<State>, body: &[u8]) -> Result<Response, A
         }
     };
     let messages = messages(&fields)?;
-    let prompt = encode(&state, &messages)?;
+    let prompt = encode(state, &messages)?;
     let max_tokens = match fields.count("max_completion_tokens", 1, u32::MAX.into())? {
         Some(n) => Some(n),
         None => fields.count("max_tokens", 1, u32::MAX.into())?,
     };
     let room = state.scheduler.context().saturating_sub(prompt.len()).max(1);
-    let prompt_tokens = prompt.len();
-    let mut request = options.request(prompt, max_tokens.map_or(room, |n| n as usize), &state);
+    let mut request = options.request(prompt, max_tokens.map_or(room, |n| n as usize), state);
     request.logprobs = logprobs;
     state.scheduler.check(&request).map_err(refusal)?;
-    let ticket = state.scheduler.submit(vec![request])?;
-    Call { dialect: Chat { logprobs: logprobs.is_some() }, prompts: 1, state, options, ticket, prompt_tokens }
-        .respond()
-        .await
+    Ok(Prepared { dialect: Chat { logprobs: logprobs.is_some() }, options, requests: vec![request] })
 }
 
 /// Plain text is all there is, so asking for it is fine and asking for anything else is not.
@@ -139,7 +133,8 @@ fn encode(state: &State, messages: &[Message]) -> Result<Vec<u32>, ApiError> {
     Ok(encoded.map_err(|error| ApiError::invalid("messages".to_owned(), error.to_string()))?.ids)
 }
 
-struct Chat {
+/// How chat answers are written.
+pub(crate) struct Chat {
     logprobs: bool,
 }
 

@@ -3,14 +3,12 @@
 
 use super::fields::Fields;
 use super::options::{MOST_PROMPTS, Options, listed, refusal};
-use super::run::{Call, Collected, Dialect};
+use super::run::{Collected, Dialect, Prepared};
 use crate::answer::{Piece, Spoken, token_text};
 use crate::error::ApiError;
 use crate::state::State;
 use aquifer_infer::Scored;
-use axum::response::Response;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// OpenAI's default for this endpoint.
 const DEFAULT_MAX_TOKENS: u64 = 16;
@@ -28,11 +26,11 @@ struct Prompt {
     ids: Vec<u32>,
 }
 
-/// Goes on from each prompt.
-pub(crate) async fn answer(state: Arc<State>, body: &[u8]) -> Result<Response, ApiError> {
+/// Reads a body: prompts to go on from.
+pub(crate) fn prepare(state: &State, body: &[u8]) -> Result<Prepared<Completions>, ApiError> {
     let fields = Fields::parse(body)?;
     fields.refuse(&REFUSED)?;
-    let options = Options::read(&fields, &state)?;
+    let options = Options::read(&fields, state)?;
     if fields.count("best_of", 1, 1 << 20)?.is_some_and(|best| best != u64::from(options.choices)) {
         return Err(ApiError::unsupported("best_of", "`best_of` is supported only where it equals `n`"));
     }
@@ -44,21 +42,17 @@ pub(crate) async fn answer(state: Arc<State>, body: &[u8]) -> Result<Response, A
             "`max_tokens: 0` only means something with `echo: true`",
         ));
     }
-    let prompts = prompts(&fields, &state)?;
+    let prompts = prompts(&fields, state)?;
     let mut requests = Vec::with_capacity(prompts.len());
     for prompt in &prompts {
-        let mut request = options.request(prompt.ids.clone(), max_tokens, &state);
+        let mut request = options.request(prompt.ids.clone(), max_tokens, state);
         request.logprobs = logprobs;
         request.prompt_logprobs = logprobs.filter(|_| echo);
         state.scheduler.check(&request).map_err(refusal)?;
         requests.push(request);
     }
-    let prompt_tokens = prompts.iter().map(|p| p.ids.len()).sum();
-    let ticket = state.scheduler.submit(requests)?;
-    let n_prompts = prompts.len();
-    let choices = options.choices as usize;
-    let dialect = Completions { prompts, choices, echo, logprobs: logprobs.is_some() };
-    Call { dialect, prompts: n_prompts, state, options, ticket, prompt_tokens }.respond().await
+    let dialect = Completions { prompts, choices: options.choices as usize, echo, logprobs: logprobs.is_some() };
+    Ok(Prepared { dialect, options, requests })
 }
 
 /// A string, an array of strings, an array of ids, or an array of arrays of ids.
@@ -105,7 +99,8 @@ fn from_ids(value: &Value, state: &State) -> Result<Prompt, ApiError> {
     Ok(Prompt { text, ids })
 }
 
-struct Completions {
+/// How plain completions are written.
+pub(crate) struct Completions {
     prompts: Vec<Prompt>,
     choices: usize,
     echo: bool,

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::openai::options::Options;
 use crate::scheduler::{Heard, Ticket};
 use crate::state::State;
-use aquifer_infer::{Event, Finish, Scored};
+use aquifer_infer::{Event, Finish, Request, Scored};
 use axum::Json;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -44,23 +44,38 @@ pub(crate) struct Collected {
     pub(crate) finish: Option<&'static str>,
 }
 
-/// A call under way.
-pub(crate) struct Call<D> {
-    pub(crate) state: Arc<State>,
+/// A body that has been read and found sound.
+pub(crate) struct Prepared<D> {
     pub(crate) dialect: D,
     pub(crate) options: Options,
-    pub(crate) ticket: Ticket,
+    /// One for each prompt; the engine takes all of them.
+    pub(crate) requests: Vec<Request>,
+}
+
+impl<D: Dialect> Prepared<D> {
+    /// Queues the requests and answers, whole or as a stream.
+    pub(crate) async fn answer(self, state: Arc<State>) -> Result<Response, ApiError> {
+        let Prepared { dialect, options, requests } = self;
+        let prompts = requests.len();
+        let prompt_tokens = requests.iter().map(|request| request.prompt.len()).sum();
+        let ticket = state.scheduler.submit(requests)?;
+        let call = Call { state, dialect, options, ticket, prompts, prompt_tokens };
+        if call.options.stream { Ok(call.stream()) } else { call.whole().await }
+    }
+}
+
+/// A call under way.
+struct Call<D> {
+    state: Arc<State>,
+    dialect: D,
+    options: Options,
+    ticket: Ticket,
     /// Prompts, and the tokens of all of them.
-    pub(crate) prompts: usize,
-    pub(crate) prompt_tokens: usize,
+    prompts: usize,
+    prompt_tokens: usize,
 }
 
 impl<D: Dialect> Call<D> {
-    /// The response, whole or streamed as the options say.
-    pub(crate) async fn respond(self) -> Result<Response, ApiError> {
-        if self.options.stream { Ok(self.stream()) } else { self.whole().await }
-    }
-
     async fn whole(self) -> Result<Response, ApiError> {
         let envelope = self.envelope(D::WHOLE);
         let Call { state, dialect, options, ticket, prompts, prompt_tokens } = self;
