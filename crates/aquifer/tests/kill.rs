@@ -1,0 +1,121 @@
+//! A run killed by SIGKILL at any instant, checkpoint writes included, and resumed, ends with the bits of one that was
+//! never killed.
+
+use aquifer_tensor::random::Stream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Runs, and kills in each: 20 instants in all.
+const RUNS: u64 = 5;
+const KILLS: u64 = 4;
+
+/// Every step writes a checkpoint, so that about half of the instants fall into one.
+const RECIPE: &str = r#"
+data = "text.txt"
+tokenizer = "char"
+val_fraction = 0.1
+precision = "f32"
+[model]
+layers = 2
+width = 64
+heads = 2
+min_shard = 64
+[batch]
+sequence = 32
+grains = 8
+micro = 4
+[schedule]
+steps = 24
+peak_lr = 5e-3
+[run]
+eval_every = 6
+eval_grains = 4
+checkpoint_every = 1
+keep = 2
+keep_best = true
+"#;
+
+fn train(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
+    command.current_dir(dir).args(["train", "--quiet", "--threads", "2"]).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Begins the run, or goes on with it where it had come far enough to.
+fn begin_or_go_on(dir: &Path, name: &str) -> Child {
+    let run = dir.join("runs").join(name);
+    if run.join("recipe.toml").exists() {
+        return train(dir, &["--resume", &format!("runs/{name}")]).spawn().unwrap();
+    }
+    if run.exists() {
+        std::fs::remove_dir_all(&run).unwrap();
+    }
+    train(dir, &["recipe.toml", "--name", name]).spawn().unwrap()
+}
+
+fn weights(dir: &Path, name: &str) -> String {
+    let path = dir.join("runs").join(name).join("manifest.json");
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(manifest["status"], "finished");
+    manifest["hashes"]["weights"].as_str().unwrap().to_owned()
+}
+
+fn finish(dir: &Path, name: &str) {
+    let output = begin_or_go_on(dir, name).wait_with_output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn twenty_kills_change_no_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let text: String = (0..400).map(|i| format!("{i} bottles and {} more make a song.\n", i * 7 % 31)).collect();
+    std::fs::write(dir.join("text.txt"), text).unwrap();
+    std::fs::write(dir.join("recipe.toml"), RECIPE).unwrap();
+    let begun = Instant::now();
+    finish(dir, "whole");
+    let whole = begun.elapsed();
+    let expected = weights(dir, "whole");
+    let instants = Stream::new(7, "kill", "");
+    let mut killed = 0;
+    for run in 0..RUNS {
+        let name = format!("killed-{run}");
+        for kill in 0..KILLS {
+            let mut child = begin_or_go_on(dir, &name);
+            let wait = whole.mul_f32(0.6 * instants.uniform(run, kill));
+            std::thread::sleep(wait.max(Duration::from_millis(2)));
+            killed += u32::from(child.try_wait().unwrap().is_none());
+            // SIGKILL on Unix: nothing is flushed, no handler runs.
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        finish(dir, &name);
+        assert_eq!(weights(dir, &name), expected, "run {run}");
+        let left: Vec<_> = std::fs::read_dir(dir.join("runs").join(&name).join("checkpoints")).unwrap().collect();
+        assert!(left.len() <= 3, "checkpoints of a finished run: {left:?}");
+    }
+    assert!(killed >= 15, "only {killed} of 20 kills met a running process");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    std::fs::write(dir.join("text.txt"), "to be or not to be, that is the question. ".repeat(60)).unwrap();
+    std::fs::write(dir.join("recipe.toml"), RECIPE).unwrap();
+    finish(dir, "run");
+    let expected = weights(dir, "run");
+    let file = dir.join("runs/run/checkpoints/step-000024/model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
+    let output = command.current_dir(dir).args(["train", "--resume", "runs/run"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("step-000024") && told.contains("model.safetensors") && told.contains("step-000023"), "{told}");
+    assert_eq!(weights(dir, "run"), expected);
+}
