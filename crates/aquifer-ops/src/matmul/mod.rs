@@ -22,6 +22,8 @@ mod flushed;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
 
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod amx_tests;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
