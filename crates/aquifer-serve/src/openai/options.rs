@@ -130,8 +130,8 @@ fn stops(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// A seed for a request that brought none, from the system's randomness; below 2⁵³, so that every JSON reader
-/// can give it back.
+/// A seed for a request that brought none, from the system's randomness; below 2³², so that every JSON reader can
+/// give it back and a person can type it.
 fn fresh_seed() -> u64 {
-    RandomState::new().build_hasher().finish() >> 11
+    RandomState::new().build_hasher().finish() >> 32
 }
