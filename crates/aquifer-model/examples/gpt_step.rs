@@ -74,7 +74,7 @@ fn batch(step: usize) -> TokenBatch {
         state = (state * 1_103_515_245 + 12_345) & 0x7FFF_FFFF;
         // Squared towards the low ids, so that there is a frequency to learn.
         let unit = state >> 15;
-        (unit * unit * CONFIG.vocab as u64 >> 32) as u32
+        ((unit * unit * CONFIG.vocab as u64) >> 32) as u32
     };
     let tokens: Vec<Vec<u32>> = (0..BATCH).map(|_| (0..=len).map(|_| next()).collect()).collect();
     TokenBatch {

@@ -31,8 +31,10 @@ impl MemoryEstimate {
     }
 }
 
-/// Rows whose logits the fused head holds at once, as `aquifer_ops::linear_cross_entropy` has it.
+/// The most rows, and bytes, of logits that the fused head holds at once, as `aquifer_ops::linear_cross_entropy`
+/// has it.
 const HEAD_ROWS: usize = 512;
+const HEAD_BYTES: usize = 64 << 20;
 
 /// Rows of a left operand that each thread packs at once, as `aquifer_ops::matmul` has it.
 const LEFT_ROWS: usize = 128;
@@ -133,7 +135,7 @@ impl Sizes {
             4 * stream + 2 * f32s(t * q) + 2 * f32s(t * kv) + f32s(t * config.num_attention_heads) + 3 * f32s(t * wide);
         // Either the product's gradient beside a packed operand, or it beside those of gate and up, the product freed.
         let way_back = stream + f32s(t * wide) + packed(wide, t).max(f32s(t * wide));
-        let rows = t.min(HEAD_ROWS);
+        let rows = t.min((HEAD_BYTES / (4 * vocab) / 32 * 32).clamp(32, HEAD_ROWS));
         // Going back through the head, each thread packs rows of the logits' gradient.
         let left = threads::count() * held_bytes(operand * LEFT_ROWS.min(rows) * vocab);
         Sizes {
