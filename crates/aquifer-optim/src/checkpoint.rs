@@ -220,7 +220,7 @@ pub fn verify(folder: &Path) -> Result<(), Damage> {
         if found != *bytes {
             return Err(damage(name, format!("has {found} bytes, but {bytes} were written")));
         }
-        let hash = files::sha256_file(&path).map_err(|e| damage(name, format!("cannot be read ({})", e.source)))?;
+        let hash = files::sha256_file(&path).map_err(|e| damage(name, format!("cannot be read ({})", e.cause)))?;
         if hash != *sha256 {
             return Err(damage(name, format!("has changed: its SHA-256 was {sha256} and is {hash}")));
         }

@@ -121,7 +121,18 @@ impl Trainer {
         let state = TrainState { seed: config.seed, job: job.to_owned(), ..TrainState::default() };
         let checkpoints = checkpoints.map(Checkpoints::in_folder);
         let spikes = Spikes::default();
-        Ok(Trainer { decoder: Arc::new(decoder), optimizer, config, lanes, packer, held_out, checkpoints, state, spikes, grads })
+        Ok(Trainer {
+            decoder: Arc::new(decoder),
+            optimizer,
+            config,
+            lanes,
+            packer,
+            held_out,
+            checkpoints,
+            state,
+            spikes,
+            grads,
+        })
     }
 
     /// Goes on from the newest checkpoint that is whole, if there is one; tells of every damaged one through
@@ -259,6 +270,7 @@ impl Trainer {
             lr: Some(step.lr),
             grad_norm: Some(step.norm),
             tokens_per_second: Some(rate),
+            memory_bytes: Some(aquifer_tensor::memory::peak_bytes() as u64),
             event,
             ..self.line()
         };

@@ -2,7 +2,8 @@
 //! are thrown away.
 
 use crate::RunError;
-use aquifer_model::{Decoder, DecoderConfig};
+use aquifer_grad::StepLanes;
+use aquifer_model::{Decoder, DecoderConfig, MemoryEstimate};
 use aquifer_ops::Precision;
 use aquifer_optim::{TokenSource, TrainConfig, Trainer};
 use aquifer_record::Forecast;
@@ -86,27 +87,16 @@ pub fn flops_per_token(config: &DecoderConfig, sequence: usize) -> f64 {
 
 /// Bytes by purpose that training will hold at its peak, counted from shapes.
 pub fn memory_parts(config: &DecoderConfig, precision: Precision, train: &TrainConfig) -> Vec<(String, u64)> {
-    let (d, wide, layers) = (config.hidden_size, config.intermediate_size, config.num_hidden_layers);
-    let (q, kv) = (config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim);
-    let tables = if config.tie_word_embeddings { 1 } else { 2 } * config.padded_vocab() * d;
-    let numbers = config.param_count() + tables - tables / config.padded_vocab() * config.vocab_size;
-    let in_products = numbers - if config.tie_word_embeddings { 0 } else { config.padded_vocab() * d };
-    let packed = if precision == Precision::F32 { 4 } else { 2 };
-    // Partial sums of lanes wait for each other only where a step is cut into several micro-batches.
-    let whole = train.micro_batch >= train.grains_per_step;
-    let partial = if whole { 1 } else { 2 + train.lanes.ilog2() as usize };
-    let tokens = train.micro_batch.min(train.grains_per_step) * train.grain_len;
-    // Kept for the way back in each layer: two sums, two norms, q, k and v before and after rotation, attention's
-    // output and its projection, gate, up, their product and its projection.
-    let layer = 6 * d + 3 * q + 3 * kv + 3 * wide + config.num_attention_heads;
-    // Of the way back itself: the gradients inside one layer, and a block of logits.
-    let passing = 4 * d + 3 * q + 3 * wide + config.padded_vocab().min(4096);
+    let TrainConfig { grains_per_step: grains, grain_len, lanes, micro_batch, .. } = *train;
+    let estimate = config.memory(precision, StepLanes { grains, grain_len, lanes }, micro_batch.min(grains), 2);
+    let MemoryEstimate { params, optimiser, packed, gradients, activations, head } = estimate;
     let parts = [
-        ("weights", 4 * numbers),
-        ("weights packed for products, both ways", 2 * packed * in_products),
-        ("gradients", 4 * numbers * partial),
-        ("optimiser", 8 * numbers),
-        ("activations", 4 * tokens * (layers * layer + passing)),
+        ("weights", params),
+        ("weights packed for products, both ways", packed),
+        ("gradients", gradients),
+        ("optimiser", optimiser),
+        ("activations", activations),
+        ("logits under way", head),
     ];
     parts.into_iter().map(|(what, bytes)| (what.to_owned(), bytes as u64)).collect()
 }

@@ -5,7 +5,7 @@ use crate::recipe::{LossOn, Recipe};
 use aquifer_corpus::{Document, ReadOptions, ShardMeta, ShardWriter, TokenShards, collect_documents, read_documents};
 use aquifer_record::progress::Unit;
 use aquifer_record::{Progress, RunFolder, Stop};
-use aquifer_text::{BpeOptions, Message, Tokenizer, train_bpe, train_char};
+use aquifer_text::{BpeOptions, Tokenizer, train_bpe, train_char};
 use std::path::{Path, PathBuf};
 
 /// With fewer documents than this the end of each is held out instead of some of them.
@@ -122,13 +122,13 @@ fn write(
         for (cut, mut ids) in group.iter().zip(encoded) {
             let mut learned = None;
             if let Some(messages) = dialogue(&cut.document) {
-                let messages: Vec<Message> = messages.into_iter().map(|m| Message::new(m.role, m.content)).collect();
                 let chat = tokenizer.encode_chat(&messages, false)?;
                 (ids, learned) = (chat.ids, Some(chat.assistant));
             }
             let mut mask = learned.unwrap_or_else(|| vec![true; ids.len()]);
-            if let Some(bos) = tokenizer.bos() {
-                ids.insert(0, bos);
+            let without = ids.len();
+            ids = tokenizer.begin(ids);
+            if ids.len() > without {
                 mask.insert(0, true);
             }
             if let (Some(eos), true) = (tokenizer.eos(), cut.whole) {

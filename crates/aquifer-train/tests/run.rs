@@ -1,5 +1,7 @@
 //! A recipe from text to model, cut off and done again.
 
+#![allow(clippy::unwrap_used)]
+
 use aquifer_optim::{Outcome, Watch};
 use aquifer_record::manifest::Status;
 use aquifer_record::{FileError, MetricLine, RunFolder, Silent, Stop};
@@ -90,7 +92,9 @@ fn a_run_leaves_everything_and_can_be_done_again() {
     assert!(text.contains("# Why: so that the test is quick") && text.contains("warmup_steps = 0"), "{text}");
     let manifest = run.manifest().unwrap();
     assert_eq!((manifest.status, manifest.seed), (Status::Finished, 1));
-    assert!(["recipe", "data", "heldout", "tokenizer", "weights"].iter().all(|what| manifest.hashes.contains_key(*what)));
+    assert!(
+        ["recipe", "data", "heldout", "tokenizer", "weights"].iter().all(|what| manifest.hashes.contains_key(*what))
+    );
     assert!(run.forecast().unwrap().outcome.is_some());
     let lines = run.metrics().unwrap();
     assert_eq!(lines.iter().filter(|line| line.loss.is_some()).count(), 10);
@@ -148,4 +152,18 @@ fn what_cannot_be_done_is_told_and_recorded() {
     (huge.model.width, huge.model.heads, huge.model.layers) = (8192, 64, 100);
     let told = go(dir.path(), "huge", &huge, false, None).err().unwrap().to_string();
     assert!(told.contains("model.width") && told.contains("GiB"), "{told}");
+}
+
+#[test]
+fn the_recipes_of_the_workspace_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "toml") {
+            let recipe = Recipe::load(&entry.path(), &[]).unwrap();
+            assert!(!recipe.about.is_empty() && aquifer_train::resolve(&recipe).is_ok());
+            read += 1;
+        }
+    }
+    assert!(read >= 2);
 }

@@ -1,6 +1,8 @@
 //! A run killed by SIGKILL at any instant, checkpoint writes included, and resumed, ends with the bits of one that was
 //! never killed.
 
+#![allow(clippy::unwrap_used)]
+
 use aquifer_tensor::random::Stream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -116,6 +118,9 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
     let output = command.current_dir(dir).args(["train", "--resume", "runs/run"]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
-    assert!(told.contains("step-000024") && told.contains("model.safetensors") && told.contains("step-000023"), "{told}");
+    assert!(
+        told.contains("step-000024") && told.contains("model.safetensors") && told.contains("step-000023"),
+        "{told}"
+    );
     assert_eq!(weights(dir, "run"), expected);
 }
