@@ -18,7 +18,7 @@ pub struct Document {
 /// One turn of a dialogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// `system`, `user` or `assistant`.
+    /// `system`, `user` or `assistant`; chat templates may know more.
     pub role: String,
     /// What was said.
     pub content: String,
@@ -51,6 +51,11 @@ impl Message {
     /// A turn of the given role.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Message { role: role.into(), content: content.into() }
+    }
+
+    /// Whether the model said it.
+    pub fn is_assistant(&self) -> bool {
+        self.role == "assistant"
     }
 }
 

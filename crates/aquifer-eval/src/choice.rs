@@ -122,7 +122,7 @@ fn request(tokenizer: &Tokenizer, question: &str, option: &str, style: PromptSty
         PromptStyle::Chat => true,
         PromptStyle::Plain => false,
     };
-    let (mut context, continuation) = if chat {
+    let (context, continuation) = if chat {
         let turns = [Message::new("user", question), Message::new("assistant", option)];
         let whole = tokenizer.encode_chat(&turns, false)?;
         let begin = whole.assistant.iter().position(|&said| said).unwrap_or(whole.ids.len());
@@ -131,12 +131,7 @@ fn request(tokenizer: &Tokenizer, question: &str, option: &str, style: PromptSty
     } else {
         (tokenizer.encode(question)?, tokenizer.encode(&format!("{}{option}", joint(question)))?)
     };
-    if let Some(bos) = tokenizer.bos()
-        && context.first() != Some(&bos)
-    {
-        context.insert(0, bos);
-    }
-    Ok(Request { context, continuation })
+    Ok(Request { context: tokenizer.begin(context), continuation })
 }
 
 /// What stands between a question and its answer in running text.

@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A file that could not be read or written, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`: {source}{}", path.display(), hint(source))]
+#[error("cannot {action} `{}`: {cause}{}", path.display(), hint(cause))]
 pub struct FileError {
     /// What was tried: `write`, `read`, `create the folder`, ….
     pub action: &'static str,
     /// Where.
     pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+    /// What the system said. (Part of the message, hence no `source`, which would say it twice.)
+    pub cause: io::Error,
 }
 
 impl FileError {
     /// For `map_err`: attaches the action and the path.
     pub fn at(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> FileError {
         let path = path.as_ref().to_path_buf();
-        move |source| FileError { action, path, source }
+        move |cause| FileError { action, path, cause }
     }
 }
 
@@ -31,7 +31,7 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull => {
             " (the disk is full: free some space or choose another folder; nothing there was changed)"
         }
-        io::ErrorKind::NotADirectory => " (a part of this path is a file, not a folder)",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => " (a part of this path is a file, not a folder)",
         io::ErrorKind::PermissionDenied => " (this user may not write there)",
         _ => "",
     }

@@ -251,6 +251,17 @@ impl Tokenizer {
         self.named("bos_token").or_else(|| self.eos())
     }
 
+    /// The ids of a text with the mark that begins one before them, once: how training wrote every document, and so
+    /// how a prompt should begin.
+    pub fn begin(&self, mut ids: Vec<u32>) -> Vec<u32> {
+        if let Some(bos) = self.bos()
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        ids
+    }
+
     /// The token that ends a text.
     pub fn eos(&self) -> Option<u32> {
         self.named("eos_token").or_else(|| self.id_of(special::END_OF_TEXT))

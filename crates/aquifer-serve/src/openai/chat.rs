@@ -130,7 +130,8 @@ fn content(value: Option<&Value>, place: &str, role: &str) -> Result<String, Api
 
 fn encode(state: &State, messages: &[Message]) -> Result<Vec<u32>, ApiError> {
     let encoded = state.model.tokenizer.encode_chat(messages, true);
-    Ok(encoded.map_err(|error| ApiError::invalid("messages".to_owned(), error.to_string()))?.ids)
+    let encoded = encoded.map_err(|error| ApiError::invalid("messages".to_owned(), error.to_string()))?;
+    Ok(state.model.tokenizer.begin(encoded.ids))
 }
 
 /// How chat answers are written.

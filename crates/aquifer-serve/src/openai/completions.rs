@@ -24,6 +24,8 @@ const REFUSED: [(&str, &str); 4] = [
 struct Prompt {
     text: String,
     ids: Vec<u32>,
+    /// Ids before the text's own: the mark that begins a text, which an echo does not show.
+    marks: usize,
 }
 
 /// Reads a body: prompts to go on from.
@@ -78,7 +80,7 @@ fn prompts(fields: &Fields, state: &State) -> Result<Vec<Prompt>, ApiError> {
             .collect::<Result<_, _>>()?,
         _ => return Err(wrong(shape)),
     };
-    if prompts.is_empty() || prompts.iter().any(|p| p.ids.is_empty()) {
+    if prompts.is_empty() || prompts.iter().any(|p| p.ids.len() == p.marks) {
         return Err(wrong("the prompt is empty: the model needs at least one token to go on from"));
     }
     Ok(prompts)
@@ -87,7 +89,9 @@ fn prompts(fields: &Fields, state: &State) -> Result<Vec<Prompt>, ApiError> {
 fn from_text(text: &str, state: &State) -> Result<Prompt, ApiError> {
     let ids = state.model.tokenizer.encode(text);
     let ids = ids.map_err(|error| ApiError::invalid("prompt".to_owned(), error.to_string()))?;
-    Ok(Prompt { text: text.to_owned(), ids })
+    let own = ids.len();
+    let ids = state.model.tokenizer.begin(ids);
+    Ok(Prompt { text: text.to_owned(), marks: ids.len() - own, ids })
 }
 
 fn from_ids(value: &Value, state: &State) -> Result<Prompt, ApiError> {
@@ -96,7 +100,7 @@ fn from_ids(value: &Value, state: &State) -> Result<Prompt, ApiError> {
     let wrong = || ApiError::invalid("prompt".to_owned(), "token ids should be whole numbers from 0 up");
     let ids = ids.ok_or_else(wrong)?;
     let text = state.model.tokenizer.decode(&ids).unwrap_or_default();
-    Ok(Prompt { text, ids })
+    Ok(Prompt { text, ids, marks: 0 })
 }
 
 /// How plain completions are written.
@@ -112,11 +116,12 @@ impl Completions {
         &self.prompts[index / self.choices]
     }
 
-    /// The prompt's own tokens, the first of which nobody could have foreseen.
+    /// The prompt's own tokens. The first has a score only where a mark stands before it.
     fn write_prompt(&self, state: &State, index: usize, scores: &[Scored], table: &mut Table) {
         let mut decoder = state.model.tokenizer.stream();
         let mut start = 0;
-        for (i, &token) in self.prompt(index).ids.iter().enumerate() {
+        let Prompt { ids, marks, .. } = self.prompt(index);
+        for (i, &token) in ids.iter().enumerate().skip(*marks) {
             table.push(state, token, start, i.checked_sub(1).and_then(|before| scores.get(before)));
             start += decoder.push(token).map_or(0, |text| text.chars().count());
         }

@@ -10,24 +10,4 @@ pub use encode::ChatIds;
 pub use strftime::Clock;
 pub use template::ChatTemplate;
 
-use serde::{Deserialize, Serialize};
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// `system`, `user` or `assistant`; templates may know more.
-    pub role: String,
-    /// What was said.
-    pub content: String,
-}
-
-impl Message {
-    /// A message of `role` saying `content`.
-    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Message { role: role.into(), content: content.into() }
-    }
-
-    pub(crate) fn is_assistant(&self) -> bool {
-        self.role == "assistant"
-    }
-}
+pub use aquifer_corpus::Message;

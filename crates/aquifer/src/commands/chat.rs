@@ -120,7 +120,7 @@ impl Talk {
         loop {
             let system = self.args.system.as_ref().map(|text| Message::new("system", text.clone()));
             let messages: Vec<Message> = system.into_iter().chain(self.turns.iter().cloned()).collect();
-            let ids = self.model.tokenizer.encode_chat(&messages, true)?.ids;
+            let ids = self.model.tokenizer.begin(self.model.tokenizer.encode_chat(&messages, true)?.ids);
             if ids.len() + reserve <= context {
                 if forgotten > 0 {
                     ctx.say(format!("(the {forgotten} oldest messages no longer fit and were forgotten)"));

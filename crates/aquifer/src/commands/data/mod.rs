@@ -7,9 +7,7 @@ pub(crate) mod show;
 pub(crate) mod stats;
 
 use crate::context::{Context, Interrupted};
-use aquifer_corpus::{
-    Collected, Document, ReadOptions, collect_documents, read_documents, read_stream, write_documents,
-};
+use aquifer_corpus::{Collected, Document, ReadOptions, collect_documents, read_documents, read_stream};
 use aquifer_data::prepare::size;
 use aquifer_record::data::Size;
 use serde::Serialize;

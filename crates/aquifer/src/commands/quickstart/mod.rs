@@ -90,14 +90,15 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 
     ctx.say("3/5 evaluation");
     let tokenizer = Tokenizer::load(&trained.model)?;
-    let precision = Precision::from_name(&trained.manifest.precision).context("the manifest names no known precision")?;
+    let precision =
+        Precision::from_name(&trained.manifest.precision).context("the manifest names no known precision")?;
     let decoder = Arc::new(Decoder::load(&trained.model, precision)?);
     let eval = stages.time("evaluation", || score::score(&run, &decoder, &tokenizer, &material.questions, ctx))?;
     score::say(&eval, ctx);
 
     ctx.say("4/5 samples");
-    let samples = stages
-        .time("samples", || speak::speak(&run, decoder, &tokenizer, &material.prompts, ctx.seed.unwrap_or(1)))?;
+    let samples =
+        stages.time("samples", || speak::speak(&run, decoder, &tokenizer, &material.prompts, ctx.seed.unwrap_or(1)))?;
     for sample in &samples.continuations {
         ctx.say(format!("  {} → {}", one_line(&sample.prompt), one_line(&sample.text)));
     }
@@ -130,7 +131,13 @@ fn count_tokens(run: &RunFolder) -> anyhow::Result<()> {
     Ok(run.write("data.json", &report)?)
 }
 
-fn farewell(run: &RunFolder, manifest: &Manifest, report: &std::path::Path, seconds: f64, ctx: &Context) -> anyhow::Result<()> {
+fn farewell(
+    run: &RunFolder,
+    manifest: &Manifest,
+    report: &std::path::Path,
+    seconds: f64,
+    ctx: &Context,
+) -> anyhow::Result<()> {
     if ctx.json {
         ctx.print_json(manifest)?;
     }

@@ -12,6 +12,7 @@ use aquifer_data::world_report;
 use aquifer_eval::Question;
 use aquifer_record::data::Skipped;
 use aquifer_record::{DataReport, RunFolder};
+use serde_json::json;
 use std::path::Path;
 
 /// The least text that a model is trained on.
@@ -41,16 +42,19 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
     let size = if args.fast { WorldSize::Fast } else { WorldSize::Standard };
     let world = small_world::generate(&size.options(ctx.seed.unwrap_or(1)));
     // Junk and boilerplate were planted, so their filters are asked for; held-out text is the world's own.
-    let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, ..PrepareOptions::default() };
+    let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, cut_bytes: None, ..PrepareOptions::default() };
     let prepared = prepare_documents(world.documents.clone(), &options, ctx.progress(), ctx.stop());
     check_stop(ctx.stop())?;
     let check = small_world::check(&world, &prepared.train);
     let mut report = prepared.report;
-    report.source = format!("the small world, {} documents made from seed {}", world.documents.len(), world.options.seed);
+    report.source =
+        format!("the small world, {} documents made from seed {}", world.documents.len(), world.options.seed);
     report.planted = world_report::planted(&small_world::score(&world, &prepared.train));
     report.checks = world_report::checks(&check);
     let material = finish(run, report, &prepared.train, &world.held_out, ctx)?;
-    Ok(Material { questions: questions(&world), prompts: world_prompts(&world), ..material })
+    let questions = questions(&world);
+    write_questions(run, &questions)?;
+    Ok(Material { questions, prompts: world_prompts(&world), ..material })
 }
 
 fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
@@ -74,7 +78,11 @@ fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Res
     let options = PrepareOptions { preset, ..PrepareOptions::default() };
     let prepared = prepare_documents(collected.documents, &options, ctx.progress(), ctx.stop());
     check_stop(ctx.stop())?;
-    ensure!(!prepared.train.is_empty(), "nothing is left of `{}` after cleaning; see `aquifer data clean`", input.display());
+    ensure!(
+        !prepared.train.is_empty(),
+        "nothing is left of `{}` after cleaning; see `aquifer data clean`",
+        input.display()
+    );
     let mut report = prepared.report;
     report.source = input.display().to_string();
     report.skipped_total = collected.skipped_count;
@@ -100,7 +108,12 @@ fn finish(
         let removed = stage.input.documents.saturating_sub(stage.output.documents);
         let why: Vec<String> = stage.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         if removed > 0 || !why.is_empty() {
-            ctx.say(format!("  {}: {removed} of {} documents removed; {}", stage.name, stage.input.documents, why.join(", ")));
+            ctx.say(format!(
+                "  {}: {removed} of {} documents removed; {}",
+                stage.name,
+                stage.input.documents,
+                why.join(", ")
+            ));
         }
     }
     for planted in &report.planted {
@@ -135,6 +148,16 @@ fn questions(world: &World) -> Vec<Question> {
         kind: q.kind.clone(),
     };
     world.questions.iter().map(convert).collect()
+}
+
+/// `data/questions.jsonl`, so that `aquifer eval run` can ask them again.
+fn write_questions(run: &RunFolder, questions: &[Question]) -> anyhow::Result<()> {
+    let mut lines = String::new();
+    for Question { id, question, options, answer, kind } in questions {
+        let line = json!({ "id": id, "kind": kind, "question": question, "options": options, "answer": answer });
+        lines += &format!("{line}\n");
+    }
+    Ok(aquifer_record::write_atomic_bytes(&run.join("data/questions.jsonl"), lines.as_bytes())?)
 }
 
 /// A question in English, one in Chinese and a sum, none of which was ever asked in training.

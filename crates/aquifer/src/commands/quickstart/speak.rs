@@ -44,8 +44,7 @@ pub(super) fn speak(
     }
     for prompt in prompts {
         let ids = tokenizer.encode_chat(&[Message::new("user", &prompt.user)], true)?.ids;
-        let ids = tokenizer.bos().into_iter().chain(ids).collect();
-        requests.push(request(ids, Sampling::greedy(), seed, tokenizer, context));
+        requests.push(request(tokenizer.begin(ids), Sampling::greedy(), seed, tokenizer, context));
     }
     let answers = engine.generate(requests, &mut |_, _| true).context("generating samples")?;
     let texts = answers
@@ -53,9 +52,10 @@ pub(super) fn speak(
         .map(|answer| tokenizer.decode(&answer.completions[0].tokens))
         .collect::<Result<Vec<String>, _>>()?;
     let (continued, answered) = texts.split_at(beginnings.len());
-    let continuations = beginnings.iter().zip(continued).map(|(given, text)| {
-        Ok(Continuation { prompt: tokenizer.decode(given)?, text: text.clone() })
-    });
+    let continuations = beginnings
+        .iter()
+        .zip(continued)
+        .map(|(given, text)| Ok(Continuation { prompt: tokenizer.decode(given)?, text: text.clone() }));
     let chats = prompts.iter().zip(answered).map(|(prompt, answer)| Exchange {
         user: prompt.user.clone(),
         assistant: answer.trim().to_owned(),

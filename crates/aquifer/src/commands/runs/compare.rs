@@ -48,7 +48,9 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let hashes: BTreeSet<&String> = manifests.iter().flat_map(|manifest| manifest.hashes.keys()).collect();
     for what in hashes {
         print!("{:<28}", format!("{what} (sha256)"));
-        manifests.iter().for_each(|m| print!(" {:>18}", m.hashes.get(what).map_or("–", |hash| &hash[..hash.len().min(12)])));
+        manifests
+            .iter()
+            .for_each(|m| print!(" {:>18}", m.hashes.get(what).map_or("–", |hash| &hash[..hash.len().min(12)])));
         println!();
     }
     Ok(())

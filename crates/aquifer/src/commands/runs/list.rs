@@ -31,7 +31,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
             Status::Finished => "finished",
             Status::Failed => "failed",
         };
-        let results: Vec<String> = row.manifest.results.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
+        let results: Vec<String> =
+            row.manifest.results.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
         let (created, parameters) = (&row.manifest.created, row.manifest.parameters);
         println!("{:<24} {created:<20} {status:<9} {parameters:>12}  {}", row.name, results.join(", "));
     }

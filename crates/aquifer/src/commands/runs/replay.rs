@@ -52,7 +52,13 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn replay(recipe: &Recipe, old: &RunFolder, new: &RunFolder, ctx: &Context, stop: &Stop) -> anyhow::Result<aquifer_record::Manifest> {
+fn replay(
+    recipe: &Recipe,
+    old: &RunFolder,
+    new: &RunFolder,
+    ctx: &Context,
+    stop: &Stop,
+) -> anyhow::Result<aquifer_record::Manifest> {
     let places = Places { recipe_folder: old.path().to_path_buf(), data_folders: ctx.data_folders.clone() };
     let job = Job {
         recipe,
