@@ -1,22 +1,27 @@
 //! Every reader of bytes from outside, each as a function that may refuse its input but never panic. The fuzz
 //! targets call these, and so does the test that replays the committed corpora.
 
-use aquifer_corpus::{Format, ReadOptions, TokenShards, read_stream};
-use aquifer_model::DecoderConfig;
+use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
 use aquifer_model::files::WeightFiles;
-use aquifer_text::Tokenizer;
+use aquifer_model::{Decoder, DecoderConfig};
+use aquifer_ops::Precision;
+use aquifer_serve::fuzzing::BodyReader;
+use aquifer_text::{Message, Tokenizer, train_char};
 use aquifer_train::Recipe;
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// The readers by name, which is also the name of their corpus folder.
 pub const READERS: &[(&str, fn(&[u8]))] = &[
     ("documents", documents),
     ("shards", shards),
     ("tokenizer", tokenizer),
+    ("template", template),
     ("config", config),
     ("weights", weights),
     ("recipe", recipe),
+    ("http", http),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -28,13 +33,29 @@ pub fn documents(data: &[u8]) {
     }
 }
 
-/// A folder of token shards whose header, or whose tokens, are the input.
+/// Token shards: the input is their list, then the one file that a sound list names.
 pub fn shards(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(folder.path().join("shards.json"), data).expect("a temporary file");
-    std::fs::write(folder.path().join("part-00000.tokens"), data).expect("a temporary file");
-    if let Ok(shards) = TokenShards::open_unhashed(folder.path()) {
-        (0..shards.len().min(1000)).for_each(|i| drop(shards.doc(i).to_vec()));
+    let meta = ShardMeta { vocab_size: 300, tokenizer_sha256: String::new() };
+    let mut writer = ShardWriter::create(folder.path(), meta).expect("a temporary folder");
+    for (id, tokens) in [("first", &[1, 2, 3][..]), ("second", &[299])] {
+        writer.push(id, 5, tokens, None).expect("tokens of the vocabulary");
+    }
+    writer.finish().expect("a temporary file");
+    let (list, part) = (folder.path().join("shards.json"), folder.path().join("part-00000.tokens"));
+    let sound = std::fs::read(&part).expect("it was just written");
+    std::fs::write(&part, data).expect("a temporary file");
+    read_shards(folder.path());
+    std::fs::write(&part, sound).expect("a temporary file");
+    std::fs::write(&list, data).expect("a temporary file");
+    read_shards(folder.path());
+}
+
+fn read_shards(folder: &Path) {
+    if let Ok(shards) = TokenShards::open_unhashed(folder) {
+        for i in 0..shards.len().min(1000) {
+            let _ = (shards.doc(i).to_vec(), shards.doc_id(i), shards.doc_bytes(i), shards.doc_mask(i));
+        }
     }
 }
 
@@ -48,6 +69,22 @@ pub fn tokenizer(data: &[u8]) {
     }
 }
 
+/// `tokenizer_config.json` beside a sound vocabulary; its chat template must also render.
+pub fn template(data: &[u8]) {
+    static VOCABULARY: OnceLock<serde_json::Value> = OnceLock::new();
+    let vocabulary = VOCABULARY.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        train_char(["What is the capital?"]).and_then(|t| t.save(folder.path())).expect("a text to learn from");
+        let json = std::fs::read(folder.path().join("tokenizer.json")).expect("it was just written");
+        serde_json::from_slice(&json).expect("it was just written")
+    });
+    let Ok(config) = serde_json::from_slice(data) else { return };
+    if let Ok(tokenizer) = Tokenizer::from_json(vocabulary.clone(), config) {
+        let turns = [Message::new("user", "What is the capital?"), Message::new("assistant", "the capital")];
+        let _ = tokenizer.encode_chat(&turns, true);
+    }
+}
+
 /// `config.json` of a model.
 pub fn config(data: &[u8]) {
     if let Ok(json) = serde_json::from_slice(data) {
@@ -55,11 +92,20 @@ pub fn config(data: &[u8]) {
     }
 }
 
-/// `model.safetensors`; every tensor that is listed is read.
+/// `model.safetensors`, then the list of a model in several files; every tensor that is named is read.
 pub fn weights(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("model.safetensors"), data).expect("a temporary file");
-    if let Ok(mut files) = WeightFiles::open(folder.path()) {
+    read_weights(folder.path());
+    let header = br#"{"t":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
+    let sound = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 24]].concat();
+    std::fs::write(folder.path().join("sound.safetensors"), sound).expect("a temporary file");
+    std::fs::write(folder.path().join("model.safetensors.index.json"), data).expect("a temporary file");
+    read_weights(folder.path());
+}
+
+fn read_weights(folder: &Path) {
+    if let Ok(mut files) = WeightFiles::open(folder) {
         let names: Vec<String> = files.names().map(str::to_owned).collect();
         let mut out = [0.0; 6];
         for name in names {
@@ -73,4 +119,16 @@ pub fn recipe(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Recipe::parse(text, Path::new("recipe.toml"), &[]);
     }
+}
+
+/// The body of a request to the server, as a conversation and as prompts.
+pub fn http(data: &[u8]) {
+    static READER: OnceLock<BodyReader> = OnceLock::new();
+    let reader = READER.get_or_init(|| {
+        let tokenizer = train_char(["What is the capital?"]).expect("a text to learn from");
+        let config = DecoderConfig::small(64, 1, 2, 2, tokenizer.vocab_size());
+        let decoder = Decoder::init(config, 1, Precision::F32).expect("a sound shape");
+        BodyReader::new(Arc::new(decoder), Arc::new(tokenizer))
+    });
+    reader.read(data);
 }

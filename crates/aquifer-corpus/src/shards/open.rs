@@ -104,6 +104,10 @@ impl TokenShards {
             starts.push(starts.last().copied().unwrap_or(0) + part.documents);
             parts.push(mapped);
         }
+        let (listed, held) = (index.documents, starts.last().copied().unwrap_or(0));
+        if listed != held {
+            return Err(damaged(format!("it lists {listed} documents, its parts hold {held}")));
+        }
         Ok(TokenShards { index, parts, starts })
     }
 
