@@ -83,5 +83,9 @@ pub enum RunError {
 
 fn mib(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
-    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
+    match mib {
+        gib if gib >= 1024.0 => format!("{:.1} GiB", gib / 1024.0),
+        small if small < 10.0 => format!("{small:.1} MiB"),
+        _ => format!("{mib:.0} MiB"),
+    }
 }

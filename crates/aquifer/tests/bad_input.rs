@@ -32,6 +32,7 @@ fn inputs_that_give_nothing_are_named() {
         assert!(!s.path("out.jsonl").exists() && !s.path("tokenizer").exists(), "{path}");
     }
     s.refused(&["quickstart", "--input", "empty"], &["`empty`", "it is empty"]);
+    assert!(!s.path("runs/quickstart").exists(), "an empty run folder is left");
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn limits_are_checked_before_the_work() {
     s.refused(&["doctor", "--threads", "many"], &["'many'", "--threads"]);
     s.refused(&["doctor", "--memory", "nonsense"], &["nonsense", "as in 512M"]);
     s.refused(&["doctor", "--memory", "0"], &["above zero"]);
-    s.refused(&["train", "tiny.toml", "--memory", "1M"], &["this run needs about", "`batch.micro`", "--memory"]);
+    s.refused(&["train", "tiny.toml", "--memory", "1M"], &["this run needs about 1.", "may use 1.0 MiB", "`batch.micro`"]);
     s.refused(&["train", "tiny.toml", "--memory", "100K"], &["a smaller model", "`model.width`"]);
     s.write("few.txt", "A line of text.\n");
     s.refused(&["quickstart", "--input", "few.txt"], &["`few.txt`", "16 bytes", "at least"]);
@@ -183,7 +184,7 @@ fn damaged_models_are_refused_by_file() {
     s.refused(&["generate", "tiny.toml", "--prompt", "1"], &["is a file"]);
     s.refused(&["serve", "nowhere"], &["`nowhere`"]);
     s.refused(&["chat", "nowhere"], &["`nowhere`"]);
-    s.refused(&["eval", "run", "nowhere"], &["`nowhere`"]);
+    s.refused(&["eval", "run", "nowhere"], &["no model at `nowhere`"]);
     s.refused(&["data", "shard", "text.txt", "--tokenizer", "half", "--out", "shards"], &["half/tokenizer.json"]);
     assert!(!s.path("shards").exists());
 }

@@ -206,6 +206,8 @@ fn text_comes_from_stdin() {
     let said = s.run_with(&["data", "clean", "-", "--out", "out.jsonl"], "caf\u{c3}\u{a9}\n".as_bytes());
     assert!(said.success, "{}", said.err);
     assert!(String::from_utf8(s.read("out.jsonl")).unwrap().contains("café"));
+    let said = s.run_with(&["tokenizer", "train", "-", "--kind", "char", "--out", "tokenizer", "--json"], b"abc abc");
+    assert!(said.success && said.json()["bytes"] == 7, "{}{}", said.out, said.err);
     let words = ["river", "stone", "moon", "walks", "sings", "under", "house", "tree", "always", "never"];
     let line = |i: usize| (0..12).map(|k| words[(i * i + k * (i % 7 + 1)) % 10]).collect::<Vec<_>>().join(" ");
     let text: String = (0..300).map(|i| line(i) + ".\n\n").collect();

@@ -1,6 +1,7 @@
 //! Replays the committed corpora through every reader of outside bytes: none may panic.
 
 #[path = "../../../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "in its own crate it is public")]
 mod readers;
 
 #[test]
@@ -15,5 +16,16 @@ fn no_reader_panics_on_its_corpus() {
             let outcome = std::panic::catch_unwind(|| read(&data));
             assert!(outcome.is_ok(), "{name} panicked on {}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_reader_has_a_target() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).expect("the fuzz crate has a manifest");
+    for (name, _) in readers::READERS {
+        let target = std::fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs"))).expect("a target's file");
+        assert!(target.contains(&format!("aquifer_fuzz::{name}(")), "{name}: {target}");
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "fuzz/Cargo.toml does not list {name}");
     }
 }

@@ -83,6 +83,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 
 fn evaluate(args: &Args, ctx: &Context) -> anyhow::Result<()> {
     let start = Instant::now();
+    // Whether there is a model at all comes before what it should be scored on.
+    resolve::model_folder(&args.model)?;
     let tasks = tasks(args)?;
     let model = resolve::model(&args.model, args.precision.as_deref())?;
     let scorer = DecoderScorer::new(&model.decoder);

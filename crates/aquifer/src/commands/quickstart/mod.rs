@@ -61,7 +61,10 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let mut stages = Stages::default();
 
     ctx.say("1/5 data");
-    let material = stages.time("data", || source::prepare(&run, &args, ctx))?;
+    // An empty folder would say nothing and take the name.
+    let material = stages
+        .time("data", || source::prepare(&run, &args, ctx))
+        .inspect_err(|_| drop(std::fs::remove_dir(run.path())))?;
     let planned = plan::recipe(&run, &args, &material, ctx)?;
 
     ctx.say("2/5 training");

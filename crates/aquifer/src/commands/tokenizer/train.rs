@@ -2,11 +2,11 @@
 
 use crate::context::{Context, Interrupted};
 use anyhow::Context as _;
-use aquifer_corpus::{ReadOptions, collect_documents, read_documents};
+use aquifer_corpus::{ReadOptions, collect_documents, read_documents, read_stream};
 use aquifer_record::progress::Unit;
 use aquifer_text::{BpeOptions, TextError, train_bpe, train_char};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Learn a vocabulary from text
 ///
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "Example: aquifer tokenizer train novels/ --vocab-size 8192 --out tokenizer")]
 pub(crate) struct Args {
-    /// Files or folders of text
+    /// Files or folders of text; `-` is stdin
     #[arg(required = true)]
     texts: Vec<PathBuf>,
     /// Folder for the tokenizer; it should not hold one yet
@@ -35,8 +35,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 2, value_name = "N")]
     min_frequency: u64,
     /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages]
-    #[arg(long, value_name = "FIELD")]
-    field: Option<String>,
+    #[arg(long, value_name = "FIELD", alias = "field")]
+    text_field: Option<String>,
     /// Replace a tokenizer that is already there
     #[arg(long)]
     force: bool,
@@ -67,10 +67,14 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         "`{}` holds a tokenizer already; give another --out, or --force to replace it",
         args.out.display()
     );
-    let options = ReadOptions { text_field: args.field, ..ReadOptions::default() };
+    let options = ReadOptions { text_field: args.text_field, ..ReadOptions::default() };
     let (mut texts, mut skipped) = (Vec::new(), 0);
     for path in &args.texts {
-        let found = collect_documents(read_documents(path, &options)?, ctx.progress(), ctx.stop())?;
+        let documents = match path == Path::new("-") {
+            true => read_stream(std::io::stdin(), "stdin", None, &options)?,
+            false => read_documents(path, &options)?,
+        };
+        let found = collect_documents(documents, ctx.progress(), ctx.stop())?;
         skipped += found.skipped_count;
         texts.extend(found.documents.into_iter().map(|document| document.text));
     }
