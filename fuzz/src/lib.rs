@@ -1,5 +1,5 @@
-//! Every reader of bytes from outside, each as a function that may refuse its input but never panic. The fuzz
-//! targets call these, and so does the test that replays the committed corpora.
+//! Every reader of bytes from outside, each as a function that may refuse its input but never panic, and says which it
+//! did. The fuzz targets call these, and so does the test that replays the committed corpora.
 
 use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
 use aquifer_model::files::WeightFiles;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// The readers by name, which is also the name of their corpus folder.
-pub const READERS: &[(&str, fn(&[u8]))] = &[
+pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("documents", documents),
     ("shards", shards),
     ("tokenizer", tokenizer),
@@ -25,16 +25,17 @@ pub const READERS: &[(&str, fn(&[u8]))] = &[
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
-pub fn documents(data: &[u8]) {
-    for format in [None, Some(Format::Text), Some(Format::Jsonl)] {
-        if let Ok(documents) = read_stream(Cursor::new(data.to_vec()), "fuzz", format, &ReadOptions::default()) {
-            documents.take(10_000).for_each(drop);
-        }
-    }
+pub fn documents(data: &[u8]) -> bool {
+    let formats = [None, Some(Format::Text), Some(Format::Jsonl)];
+    let found = formats.map(|format| {
+        let documents = read_stream(Cursor::new(data.to_vec()), "fuzz", format, &ReadOptions::default());
+        documents.map_or(0, |documents| documents.take(10_000).filter(Result::is_ok).count())
+    });
+    found.iter().any(|&documents| documents > 0)
 }
 
 /// Token shards: the input is their list, then the one file that a sound list names.
-pub fn shards(data: &[u8]) {
+pub fn shards(data: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let meta = ShardMeta { vocab_size: 300, tokenizer_sha256: String::new() };
     let mut writer = ShardWriter::create(folder.path(), meta).expect("a temporary folder");
@@ -45,32 +46,30 @@ pub fn shards(data: &[u8]) {
     let (list, part) = (folder.path().join("shards.json"), folder.path().join("part-00000.tokens"));
     let sound = std::fs::read(&part).expect("it was just written");
     std::fs::write(&part, data).expect("a temporary file");
-    read_shards(folder.path());
+    let as_part = read_shards(folder.path());
     std::fs::write(&part, sound).expect("a temporary file");
     std::fs::write(&list, data).expect("a temporary file");
-    read_shards(folder.path());
+    read_shards(folder.path()) || as_part
 }
 
-fn read_shards(folder: &Path) {
-    if let Ok(shards) = TokenShards::open_unhashed(folder) {
-        for i in 0..shards.len().min(1000) {
-            let _ = (shards.doc(i).to_vec(), shards.doc_id(i), shards.doc_bytes(i), shards.doc_mask(i));
-        }
+fn read_shards(folder: &Path) -> bool {
+    let Ok(shards) = TokenShards::open_unhashed(folder) else { return false };
+    for i in 0..shards.len().min(1000) {
+        let _ = (shards.doc(i).to_vec(), shards.doc_id(i), shards.doc_bytes(i), shards.doc_mask(i));
     }
+    true
 }
 
 /// `tokenizer.json`; what loads must also encode and decode.
-pub fn tokenizer(data: &[u8]) {
-    let Ok(json) = serde_json::from_slice(data) else { return };
-    if let Ok(tokenizer) = Tokenizer::from_json(json, serde_json::Map::new())
-        && let Ok(ids) = tokenizer.encode("Ein Text, 一段文字, \u{1F980} <|endoftext|>")
-    {
-        let _ = tokenizer.decode(&ids);
-    }
+pub fn tokenizer(data: &[u8]) -> bool {
+    let Ok(json) = serde_json::from_slice(data) else { return false };
+    let Ok(tokenizer) = Tokenizer::from_json(json, serde_json::Map::new()) else { return false };
+    let ids = tokenizer.encode("Ein Text, 一段文字, \u{1F980} <|endoftext|>");
+    ids.is_ok_and(|ids| tokenizer.decode(&ids).is_ok())
 }
 
 /// `tokenizer_config.json` beside a sound vocabulary; its chat template must also render.
-pub fn template(data: &[u8]) {
+pub fn template(data: &[u8]) -> bool {
     static VOCABULARY: OnceLock<serde_json::Value> = OnceLock::new();
     let vocabulary = VOCABULARY.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -78,51 +77,43 @@ pub fn template(data: &[u8]) {
         let json = std::fs::read(folder.path().join("tokenizer.json")).expect("it was just written");
         serde_json::from_slice(&json).expect("it was just written")
     });
-    let Ok(config) = serde_json::from_slice(data) else { return };
-    if let Ok(tokenizer) = Tokenizer::from_json(vocabulary.clone(), config) {
-        let turns = [Message::new("user", "What is the capital?"), Message::new("assistant", "the capital")];
-        let _ = tokenizer.encode_chat(&turns, true);
-    }
+    let Ok(config) = serde_json::from_slice(data) else { return false };
+    let Ok(tokenizer) = Tokenizer::from_json(vocabulary.clone(), config) else { return false };
+    let turns = [Message::new("user", "What is the capital?"), Message::new("assistant", "the capital")];
+    tokenizer.encode_chat(&turns, true).is_ok()
 }
 
 /// `config.json` of a model.
-pub fn config(data: &[u8]) {
-    if let Ok(json) = serde_json::from_slice(data) {
-        let _ = DecoderConfig::from_json(&json);
-    }
+pub fn config(data: &[u8]) -> bool {
+    serde_json::from_slice(data).is_ok_and(|json| DecoderConfig::from_json(&json).is_ok())
 }
 
 /// `model.safetensors`, then the list of a model in several files; every tensor that is named is read.
-pub fn weights(data: &[u8]) {
+pub fn weights(data: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("model.safetensors"), data).expect("a temporary file");
-    read_weights(folder.path());
+    let as_weights = read_weights(folder.path());
     let header = br#"{"t":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
     let sound = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 24]].concat();
     std::fs::write(folder.path().join("sound.safetensors"), sound).expect("a temporary file");
     std::fs::write(folder.path().join("model.safetensors.index.json"), data).expect("a temporary file");
-    read_weights(folder.path());
+    read_weights(folder.path()) || as_weights
 }
 
-fn read_weights(folder: &Path) {
-    if let Ok(mut files) = WeightFiles::open(folder) {
-        let names: Vec<String> = files.names().map(str::to_owned).collect();
-        let mut out = [0.0; 6];
-        for name in names {
-            let _ = files.read_into(&name, &[2, 3], &mut out);
-        }
-    }
+fn read_weights(folder: &Path) -> bool {
+    let Ok(mut files) = WeightFiles::open(folder) else { return false };
+    let names: Vec<String> = files.names().map(str::to_owned).collect();
+    let read = names.iter().filter(|name| files.read_into(name, &[2, 3], &mut [0.0; 6]).is_ok());
+    read.count() > 0
 }
 
 /// `recipe.toml`.
-pub fn recipe(data: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(data) {
-        let _ = Recipe::parse(text, Path::new("recipe.toml"), &[]);
-    }
+pub fn recipe(data: &[u8]) -> bool {
+    std::str::from_utf8(data).is_ok_and(|text| Recipe::parse(text, Path::new("recipe.toml"), &[]).is_ok())
 }
 
 /// The body of a request to the server, as a conversation and as prompts.
-pub fn http(data: &[u8]) {
+pub fn http(data: &[u8]) -> bool {
     static READER: OnceLock<BodyReader> = OnceLock::new();
     let reader = READER.get_or_init(|| {
         let tokenizer = train_char(["What is the capital?"]).expect("a text to learn from");
@@ -130,5 +121,5 @@ pub fn http(data: &[u8]) {
         let decoder = Decoder::init(config, 1, Precision::F32).expect("a sound shape");
         BodyReader::new(Arc::new(decoder), Arc::new(tokenizer))
     });
-    reader.read(data);
+    reader.read(data) != (false, false)
 }

@@ -19,9 +19,7 @@ fn cgroup_v2() -> Option<u64> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::"))?.trim_start_matches('/').to_owned();
     let root = Path::new("/sys/fs/cgroup");
-    let limits =
-        root.join(path).ancestors().take_while(|folder| folder.starts_with(root)).filter_map(read_limit_v2).min();
-    limits
+    root.join(path).ancestors().take_while(|folder| folder.starts_with(root)).filter_map(read_limit_v2).min()
 }
 
 fn read_limit_v2(folder: &Path) -> Option<u64> {

@@ -124,7 +124,10 @@ fn limits_are_checked_before_the_work() {
     s.refused(&["doctor", "--threads", "many"], &["'many'", "--threads"]);
     s.refused(&["doctor", "--memory", "nonsense"], &["nonsense", "as in 512M"]);
     s.refused(&["doctor", "--memory", "0"], &["above zero"]);
-    s.refused(&["train", "tiny.toml", "--memory", "1M"], &["this run needs about 1.", "may use 1.0 MiB", "`batch.micro`"]);
+    s.refused(
+        &["train", "tiny.toml", "--memory", "1M"],
+        &["this run needs about 1.", "may use 1.0 MiB", "`batch.micro`"],
+    );
     s.refused(&["train", "tiny.toml", "--memory", "100K"], &["a smaller model", "`model.width`"]);
     s.write("few.txt", "A line of text.\n");
     s.refused(&["quickstart", "--input", "few.txt"], &["`few.txt`", "16 bytes", "at least"]);

@@ -1,4 +1,4 @@
-//! Replays the committed corpora through every reader of outside bytes: none may panic.
+//! Replays the committed corpora through every reader of outside bytes: none may panic, and what is called sound is read.
 
 #[path = "../../../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "in its own crate it is public")]
@@ -14,7 +14,10 @@ fn no_reader_panics_on_its_corpus() {
             let path = input.expect("the folder can be listed").path();
             let data = std::fs::read(&path).expect("a corpus file can be read");
             let outcome = std::panic::catch_unwind(|| read(&data));
-            assert!(outcome.is_ok(), "{name} panicked on {}", path.display());
+            let Ok(accepted) = outcome else { panic!("{name} panicked on {}", path.display()) };
+            // The fuzzer starts from these: refused at the door, they would never reach what lies behind it.
+            let sound = path.file_name().is_some_and(|file| file.to_string_lossy().starts_with("sound-"));
+            assert!(accepted || !sound, "{name} refuses {}", path.display());
         }
     }
 }
