@@ -2,6 +2,7 @@
 
 mod architecture;
 mod check;
+mod hashes;
 mod peers;
 mod shell;
 mod world;
@@ -17,6 +18,8 @@ enum Chore {
     World(world::Args),
     /// Speed against other programs: builds their environment, runs both in turn, prints ratios
     Peers(peers::Args),
+    /// Compare the weights of a quickstart with the hashes in README.md
+    Hashes(hashes::Args),
     /// Check what ARCHITECTURE.md says about dependencies against the manifests
     Architecture,
 }
@@ -26,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::World(args) => world::run(args),
         Chore::Peers(args) => peers::run(args),
+        Chore::Hashes(args) => hashes::run(args),
         Chore::Architecture => architecture::run(),
     }
 }

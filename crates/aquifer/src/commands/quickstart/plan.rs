@@ -52,7 +52,7 @@ sequence = 128
 grains = 16
 [schedule]
 shape = "cosine"
-steps = 300
+steps = 400
 peak_lr = 6e-3
 [optimizer]
 weight_decay = 0.05

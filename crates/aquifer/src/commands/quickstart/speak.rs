@@ -37,7 +37,7 @@ pub(super) fn speak(
     let mut engine = Engine::new(decoder, Limits::default());
     let context = engine.context();
     let mut requests = Vec::new();
-    let beginnings = beginnings(run, context)?;
+    let beginnings = beginnings(run, tokenizer, context)?;
     for (i, tokens) in beginnings.iter().enumerate() {
         let sampling = Sampling { temperature: 0.7, top_p: 0.95, ..Sampling::greedy() };
         requests.push(request(tokens.clone(), sampling, seed + i as u64, tokenizer, context));
@@ -72,14 +72,18 @@ fn request(prompt: Vec<u32>, sampling: Sampling, seed: u64, tokenizer: &Tokenize
 }
 
 /// The first tokens of three held-out documents, evenly apart.
-fn beginnings(run: &RunFolder, context: usize) -> anyhow::Result<Vec<Vec<u32>>> {
+fn beginnings(run: &RunFolder, tokenizer: &Tokenizer, context: usize) -> anyhow::Result<Vec<Vec<u32>>> {
     let folder = ["shards/heldout", "shards/train"].map(|name| run.join(name)).into_iter().find(|path| path.is_dir());
     let shards = TokenShards::open(&folder.context("the run has no token shards")?)?;
     let n = shards.len().min(SHOWN);
     let given = |i: usize| {
         let tokens = shards.doc(i * shards.len() / n).to_vec();
-        let keep = GIVEN.min(context / 2).min(tokens.len().saturating_sub(1)).max(1);
-        tokens[..keep.min(tokens.len())].to_vec()
+        let mut keep = GIVEN.min(context / 2).min(tokens.len().saturating_sub(1));
+        // A beginning ends with a whole character, so that what follows it can be read by itself.
+        while keep > 1 && tokenizer.decode(&tokens[..keep]).is_ok_and(|text| text.ends_with('\u{FFFD}')) {
+            keep -= 1;
+        }
+        tokens[..keep].to_vec()
     };
     Ok((0..n).map(given).filter(|tokens| !tokens.is_empty()).collect())
 }
