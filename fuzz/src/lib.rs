@@ -34,7 +34,7 @@ pub fn documents(data: &[u8]) -> bool {
     found.iter().any(|&documents| documents > 0)
 }
 
-/// Token shards: the input is their list, then the one file that a sound list names.
+/// Token shards: the input is the one file that a sound list names, then the list itself.
 pub fn shards(data: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let meta = ShardMeta { vocab_size: 300, tokenizer_sha256: String::new() };
