@@ -33,6 +33,10 @@ fn main() {
         let requests = (0..batch).map(|i| Request::greedy(prompt(16, i), n)).collect();
         let seconds = time(requests);
         let made = f64::from(batch) * n as f64;
-        println!("{batch:3} answers at once: {:8.0} tokens/s, {:.2} ms a step", made / seconds, seconds / n as f64 * 1e3);
+        println!(
+            "{batch:3} answers at once: {:8.0} tokens/s, {:.2} ms a step",
+            made / seconds,
+            seconds / n as f64 * 1e3
+        );
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     fn size_classes_waste_little_and_are_aligned() {
         for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % ALIGN == 0);
+            assert!(class >= bytes && class.is_multiple_of(ALIGN));
             assert!(class <= bytes + bytes / 8 + ALIGN, "{bytes} became {class}");
             assert_eq!(size_class(class), class);
         }
