@@ -129,7 +129,7 @@ pub struct CachedQueries<'a> {
 /// axis. `segments` are disjoint ascending ranges of rows; rows in none of them get zeros and `lse = -inf`.
 ///
 /// # Numerics
-/// f32 throughout, in the order of the module's text; within `2e-5 · max|v|` of [`reference`] for scores of
+/// f32 throughout, in the order of the module's text; within `2e-5 · max|v|` of [`reference()`] for scores of
 /// ordinary size. A score of +inf gives NaN.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ pub fn reference(
     (out, lse)
 }
 
-/// Its derivative by hand, checked against central differences of [`reference`]; backward kernels answer to this.
+/// Its derivative by hand, checked against central differences of [`reference()`]; backward kernels answer to this.
 ///
 /// With `p` the probabilities and `dp = dout·v`: `dv = pᵀ dout`, `ds = p (dp - Σ p dp)`, `dq = scale · ds k`,
 /// `dk = scale · dsᵀ q`. Gives `(dq, dk, dv)`.

@@ -19,7 +19,7 @@ pub const IGNORE: u32 = u32::MAX;
 /// each below `vocab` or [`IGNORE`]; `losses: [t]`, 0 where the target is [`IGNORE`].
 ///
 /// # Numerics
-/// `log Σ exp(x − max) − (x[target] − max)`, the sum in the order of a row; within 2e-6 of [`reference`]
+/// `log Σ exp(x − max) − (x[target] − max)`, the sum in the order of a row; within 2e-6 of [`reference()`]
 /// relative to the loss or to 1, whichever is larger.
 ///
 /// # Errors

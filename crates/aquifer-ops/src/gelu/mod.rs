@@ -28,7 +28,7 @@ pub enum Gelu {
 /// Both alike; f32, contiguous or matrices of contiguous rows.
 ///
 /// # Numerics
-/// Within 3e-6 of [`reference`] relative to each element down to x = −4, and within 1e-9 absolute in the lower
+/// Within 3e-6 of [`reference()`] relative to each element down to x = −4, and within 1e-9 absolute in the lower
 /// tail beyond, where the argument of an exponential is rounded.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ const BACKWARD: &str = "layer_norm_backward";
 ///
 /// # Numerics
 /// The variance is that of the row about its mean (divided by d), in a second pass over the row; sums in the
-/// order of a row. Within 1e-6 of [`reference`] relative to the largest output. `eps` is in the units of `x²`.
+/// order of a row. Within 1e-6 of [`reference()`] relative to the largest output. `eps` is in the units of `x²`.
 ///
 /// # Errors
 /// [`OpError::Shape`] if `w` or `b` is not as long as a row of `x`, or `out` differs from `x`.
@@ -85,7 +85,7 @@ fn moments(row: &[f64], eps: f64) -> (f64, f64) {
     (mean, (variance + eps).sqrt())
 }
 
-/// Its derivative by hand, checked against central differences of [`reference`]: `(dx, dw, db)`.
+/// Its derivative by hand, checked against central differences of [`reference()`]: `(dx, dw, db)`.
 pub fn reference_backward(x: &[f64], w: &[f64], eps: f64, dy: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let d = w.len();
     let (mut dx, mut dw, mut db) = (Vec::new(), vec![0.0; d], vec![0.0; d]);

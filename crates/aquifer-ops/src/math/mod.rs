@@ -5,7 +5,7 @@
 //! data, and only IEEE's `+ − × ÷` and integer operations are used, so a loop over these functions vectorises
 //! and gives what the scalar call gives.
 //!
-//! Plain names are `f32`, good to a few units in the last place as their tests state; [`f64`] holds the
+//! Plain names are `f32`, good to a few units in the last place as their tests state; [`mod@f64`] holds the
 //! double-precision ones that fill tables and schedules.
 
 mod double;

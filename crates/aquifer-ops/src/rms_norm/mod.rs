@@ -21,7 +21,7 @@ const BACKWARD: &str = "rms_norm_backward";
 ///
 /// # Numerics
 /// `r = 1/√(Σx²/d + eps)` with the sum in the order of a row, then `(x·r)·w`, each product rounded. Within
-/// 1e-6 of [`reference`] relative to the largest output. `eps` is in the units of `x²`.
+/// 1e-6 of [`reference()`] relative to the largest output. `eps` is in the units of `x²`.
 ///
 /// # Errors
 /// [`OpError::Shape`] if `w` is not as long as a row of `x`, or `out` differs from `x`.
@@ -76,7 +76,7 @@ pub fn reference(x: &[f64], w: &[f64], eps: f64) -> Vec<f64> {
     x.chunks(d).flat_map(norm).collect()
 }
 
-/// Its derivative by hand, checked against central differences of [`reference`]: `(dx, dw)`.
+/// Its derivative by hand, checked against central differences of [`reference()`]: `(dx, dw)`.
 pub fn reference_backward(x: &[f64], w: &[f64], eps: f64, dy: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let d = w.len();
     let (mut dx, mut dw) = (Vec::new(), vec![0.0; d]);

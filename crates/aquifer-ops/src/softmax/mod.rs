@@ -15,7 +15,7 @@ use aquifer_tensor::{View, ViewMut};
 /// `x: [.., n]` f32, contiguous or a matrix of contiguous rows; `out` as `x`.
 ///
 /// # Numerics
-/// The sum in the order of a row; within 1e-6 of [`reference`]. A row that holds NaN or +∞, or only −∞, gives NaN.
+/// The sum in the order of a row; within 1e-6 of [`reference()`]. A row that holds NaN or +∞, or only −∞, gives NaN.
 ///
 /// # Errors
 /// [`OpError::Shape`] if `out` differs from `x`.
@@ -53,7 +53,7 @@ pub fn reference(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| (x - max).exp() / sum).collect()
 }
 
-/// Its derivative by hand, of one row, checked against central differences of [`reference`].
+/// Its derivative by hand, of one row, checked against central differences of [`reference()`].
 pub fn reference_backward(x: &[f64], dy: &[f64]) -> Vec<f64> {
     let y = reference(x);
     let dot: f64 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();

@@ -20,7 +20,7 @@ const BACKWARD: &str = "swiglu_backward";
 /// of one fused projection).
 ///
 /// # Numerics
-/// Within 4e-7 of [`reference`], relative to each element.
+/// Within 4e-7 of [`reference()`], relative to each element.
 ///
 /// # Errors
 /// [`OpError::Shape`] where they differ.
