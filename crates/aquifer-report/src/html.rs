@@ -110,7 +110,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 20px 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft); font-size: 13px; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+.scroll { overflow-x: auto; } .scroll + .scroll { margin-top: 18px; } h3 { font-size: 15px; margin: 18px 0 0; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; color: var(--soft); font-weight: 600; font-size: 13px; } th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tr:last-child td { border-bottom: 0; }
 .track { display: inline-block; width: 140px; height: 9px; border-radius: 5px; background: var(--line); overflow: hidden; vertical-align: middle; } .fill { display: block; height: 100%; background: var(--water); }

@@ -73,6 +73,8 @@ fn draw(
         .bold_line_style(RGBColor(226, 231, 237))
         .axis_style(RGBColor(120, 130, 142))
         .x_desc(x_label)
+        .x_label_formatter(&tick)
+        .y_label_formatter(&tick)
         .y_desc(y_label)
         .label_style(("sans-serif", 13).into_font().color(&RGBColor(60, 70, 82)))
         .draw()?;
@@ -97,9 +99,26 @@ fn draw(
     Ok(())
 }
 
+/// `600`, `1.2k`, `3M`, `0.25`: no zeros that say nothing.
+fn tick(value: &f64) -> String {
+    let (scaled, unit) = match value.abs() {
+        v if v >= 1e6 => (value / 1e6, "M"),
+        v if v >= 1e4 => (value / 1e3, "k"),
+        _ => (*value, ""),
+    };
+    let digits = format!("{scaled:.3}");
+    let short = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{unit}", if short == "-0" { "0" } else { short })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_are_short() {
+        assert_eq!([600.0, 0.25, 2.5e6, 20_000.0, 0.0].map(|v| tick(&v)), ["600", "0.25", "2.5M", "20k", "0"]);
+    }
 
     #[test]
     fn charts_draw_what_is_finite_and_nothing_else() {

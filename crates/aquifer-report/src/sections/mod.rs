@@ -112,7 +112,7 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
     let mut content = String::new();
     for task in &eval.tasks {
         let all = task.baselines.iter().map(|b| b.value).chain([task.value]);
-        let largest = if task.metric == "accuracy" { 1.0 } else { all.fold(f64::MIN_POSITIVE, f64::max) };
+        let largest = if is_share(task) { 1.0 } else { all.fold(f64::MIN_POSITIVE, f64::max) };
         let interval = task.interval.map_or(String::new(), |[low, high]| {
             format!(" <span class=\"soft\">(95 %: {} to {})</span>", show_score(task, low), show_score(task, high))
         });
@@ -206,6 +206,11 @@ pub(crate) fn manifest(manifest: &Manifest) -> String {
     section("Manifest", "What the run was made of.", &content)
 }
 
+/// Accuracies of every kind are shares of the whole.
+fn is_share(task: &TaskScore) -> bool {
+    task.metric.starts_with("accuracy")
+}
+
 fn show_score(task: &TaskScore, value: f64) -> String {
-    if task.metric == "accuracy" { format!("{:.1} %", value * 100.0) } else { format!("{value:.3}") }
+    if is_share(task) { format!("{:.1} %", value * 100.0) } else { format!("{value:.3}") }
 }
