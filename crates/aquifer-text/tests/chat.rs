@@ -113,3 +113,11 @@ fn generation_marks_are_read_over() {
     let template = ChatTemplate::new(source, &Map::new()).unwrap();
     assert_eq!(template.render(&turns(&[("user", "x")]), false).unwrap(), "a x b");
 }
+
+#[test]
+fn a_template_that_never_ends_is_stopped() {
+    let source = "{% for a in range(99999) %}{% for b in range(99999) %}{{ '' }}{% endfor %}{% endfor %}";
+    let template = ChatTemplate::new(source, &Map::new()).unwrap();
+    let message = template.render(&turns(&[("user", "hello")]), false).unwrap_err().to_string();
+    assert!(message.contains("fuel"), "{message}");
+}

@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 
 const NAME: &str = "chat_template";
 
+/// Instructions a rendering may take: a long conversation takes some tens of thousands, a loop that never ends is stopped
+/// within a second.
+const FUEL: u64 = 20_000_000;
+
 /// A parsed chat template.
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -31,6 +35,7 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?;
         environment.set_syntax(syntax);
+        environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_filter("tojson", json::tojson);
         environment.add_function("raise_exception", |message: String| -> Result<Jinja, Error> {
