@@ -112,7 +112,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft); font-size: 13px; }
 .scroll { overflow-x: auto; } .scroll + .scroll { margin-top: 18px; } h3 { font-size: 15px; margin: 18px 0 0; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; color: var(--soft); font-weight: 600; font-size: 13px; } th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tr:last-child td { border-bottom: 0; }
+.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; }
 .track { display: inline-block; width: 140px; height: 9px; border-radius: 5px; background: var(--line); overflow: hidden; vertical-align: middle; } .fill { display: block; height: 100%; background: var(--water); }
 .good { color: var(--good); } .bad { color: var(--bad); } .soft { color: var(--soft); }
 .plot { background: #fff; border-radius: 8px; padding: 6px; overflow-x: auto; } .plot svg { max-width: 100%; height: auto; display: block; }

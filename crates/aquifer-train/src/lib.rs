@@ -19,7 +19,7 @@ mod run;
 pub use data::find_data;
 pub use error::RunError;
 pub use forecast::{Calibration, check_memory, flops_per_token, forecast, memory_parts, score_forecast};
-pub use plan::{Plan, Speed, plan_quickstart};
+pub use plan::{Plan, Speed, plan_continuation, plan_quickstart};
 pub use prepare::{Places, Prepared, prepare, write_shards};
 pub use recipe::{Export, LossOn, Recipe, RecipeError};
 pub use resolve::{decoder_config, resolve, train_config};

@@ -177,10 +177,16 @@ pub fn plan_quickstart(minutes: f64, data_bytes: u64, speed: &Speed) -> Plan {
         ),
         ("model.tied", "a small model gains more from width than from a head of its own".to_owned()),
         ("batch.sequence", "long enough for a paragraph; attention costs grow with it".to_owned()),
-        ("batch.grains", format!("{step_tokens} tokens a step, so that the time is worth about a thousand updates")),
+        (
+            "batch.grains",
+            format!("{step_tokens} tokens a step: fewer make each update noisy, more leave too few of them"),
+        ),
         (
             "schedule.steps",
-            format!("{:.0} s of the {minutes:.1} min are for training; that reads the text {epochs:.1} times", seconds),
+            format!(
+                "{:.0} s of the {minutes:.1} min are for training, the rest for data and scores; that reads the text {epochs:.1} times",
+                seconds
+            ),
         ),
         ("schedule.peak_lr", "falls with the square root of the width; tuned on tiny Shakespeare".to_owned()),
     ];
@@ -190,6 +196,42 @@ pub fn plan_quickstart(minutes: f64, data_bytes: u64, speed: &Speed) -> Plan {
             format!("text read {epochs:.0} times may be learnt by heart, so the best weights on held-out text count"),
         ));
     }
+    Plan { recipe, reasons: reasons.into_iter().map(|(key, why)| (key.to_owned(), why)).collect() }
+}
+
+/// The highest learning rate of a run that goes on from trained weights: enough to move them, not to undo them.
+const CONTINUED_PEAK_LR: f64 = 3e-4;
+
+/// Plans a run of about `minutes` that goes on from a model of this shape, whose vocabulary it keeps.
+pub fn plan_continuation(minutes: f64, model: &DecoderConfig, speed: &Speed) -> Plan {
+    let seconds = (minutes * 60.0 * TRAINING_SHARE).max(1.0);
+    let sequence = model.max_position_embeddings.clamp(1, 256);
+    let rate = speed.at(model.hidden_size);
+    let tokens = seconds * rate / flops_per_token(model, sequence);
+    let step_tokens = ((tokens / 500.0) as usize).clamp(sequence, 65_536);
+    let grains = (step_tokens / sequence).max(1);
+    let steps = (tokens / (grains * sequence) as f64).clamp(1.0, 1e7) as u64;
+    let mut recipe = Recipe { vocab_size: model.vocab_size, ..Recipe::default() };
+    recipe.model.layers = model.num_hidden_layers;
+    recipe.model.width = model.hidden_size;
+    recipe.model.heads = model.num_attention_heads;
+    recipe.model.kv_heads = Some(model.num_key_value_heads);
+    recipe.model.head_dim = Some(model.head_dim);
+    recipe.model.feed_forward = Some(model.intermediate_size);
+    recipe.model.tied = model.tie_word_embeddings;
+    recipe.batch.sequence = sequence;
+    recipe.batch.grains = grains;
+    recipe.schedule.steps = steps;
+    recipe.schedule.peak_lr = CONTINUED_PEAK_LR;
+    let reasons = [
+        ("init_from", "the model's own shape and vocabulary are kept".to_owned()),
+        ("batch.sequence", "the model's context, up to 256 tokens".to_owned()),
+        (
+            "schedule.steps",
+            format!("what {seconds:.0} s of training hold at the {:.0} GFLOP/s measured here", rate / 1e9),
+        ),
+        ("schedule.peak_lr", "small, so that what the model knows is not undone".to_owned()),
+    ];
     Plan { recipe, reasons: reasons.into_iter().map(|(key, why)| (key.to_owned(), why)).collect() }
 }
 

@@ -74,6 +74,7 @@ pub fn prepare(
     };
     let tokenizer = tokenizer_for(recipe, places, &train, progress, stop)?;
     tokenizer.save(&run.join("tokenizer"))?;
+    progress.note(&format!("  vocabulary: {} entries", tokenizer.vocab_size()));
     for (name, documents) in [("heldout", &heldout), ("train", &train)] {
         if !documents.is_empty() {
             write(&run.join("shards").join(name), &tokenizer, documents, recipe.loss_on, progress, stop)?;

@@ -102,7 +102,7 @@ impl Ready {
     fn new(job: &Job<'_>, mut recipe: Recipe, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
         recipe.check_data()?;
         let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, job.run, progress, stop)?;
-        name_paths(&mut recipe, job.places);
+        name_paths(&mut recipe, job);
         let begin_from = recipe.init_from.clone();
         let config = train_config(&recipe);
         let model = match &begin_from {
@@ -248,8 +248,14 @@ fn manifest(job: &Job<'_>, recipe: &Recipe) -> Result<Manifest, RunError> {
 }
 
 /// Relative paths of the recipe as they are found from anywhere, so that the run's own copy can be done again.
-fn name_paths(recipe: &mut Recipe, places: &Places) {
-    let found = |name: &str| crate::data::find_data(name, &places.recipe_folder, &places.data_folders).ok();
+/// What lies in the run's folder keeps its relative name: the folder may move.
+fn name_paths(recipe: &mut Recipe, job: &Job<'_>) {
+    let places = job.places;
+    let inside = |name: &str| job.run.join(name).exists();
+    let found = |name: &str| match inside(name) {
+        true => None,
+        false => crate::data::find_data(name, &places.recipe_folder, &places.data_folders).ok(),
+    };
     let full = |path: PathBuf| path.canonicalize().unwrap_or(path).to_string_lossy().into_owned();
     if let Some(path) = found(&recipe.data) {
         recipe.data = full(path);

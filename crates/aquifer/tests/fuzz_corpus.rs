@@ -9,7 +9,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 /// Damaged copies of the seeds that each reader is given.
-const DAMAGED: usize = 400;
+const DAMAGED: usize = 150;
 
 /// What else a number could be.
 const NUMBERS: &[&[u8]] = &[b"18446744073709551615", b"-1", b"null", b"1e999"];

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs, and kills in each: 20 instants in all.
-const RUNS: u64 = 5;
-const KILLS: u64 = 4;
+/// Kills that met a running process, in all and at most in one run.
+const KILLS: u64 = 20;
+const KILLS_OF_A_RUN: u64 = 4;
 
 /// Every step writes a checkpoint, so that about half of the instants fall into one.
 const RECIPE: &str = r#"
@@ -82,23 +82,30 @@ fn twenty_kills_change_no_bit() {
     let expected = weights(dir, "whole");
     let instants = Stream::new(7, "kill", "");
     let mut killed = 0;
-    for run in 0..RUNS {
+    let mut run = 0;
+    // A run that ends before its kill counts for nothing; how many do depends on the machine's mood.
+    while killed < KILLS {
+        run += 1;
+        assert!(run <= 3 * KILLS, "only {killed} of {KILLS} kills met a running process in {run} runs");
         let name = format!("killed-{run}");
-        for kill in 0..KILLS {
+        for kill in 0..KILLS_OF_A_RUN {
             let mut child = begin_or_go_on(dir, &name);
             let wait = whole.mul_f32(0.6 * instants.uniform(run, kill));
             std::thread::sleep(wait.max(Duration::from_millis(2)));
-            killed += u32::from(child.try_wait().unwrap().is_none());
+            let running = child.try_wait().unwrap().is_none();
             // SIGKILL on Unix: nothing is flushed, no handler runs.
             child.kill().unwrap();
             child.wait().unwrap();
+            if !running {
+                break;
+            }
+            killed += 1;
         }
         finish(dir, &name);
         assert_eq!(weights(dir, &name), expected, "run {run}");
         let left: Vec<_> = std::fs::read_dir(dir.join("runs").join(&name).join("checkpoints")).unwrap().collect();
         assert!(left.len() <= 3, "checkpoints of a finished run: {left:?}");
     }
-    assert!(killed >= 15, "only {killed} of 20 kills met a running process");
 }
 
 #[test]

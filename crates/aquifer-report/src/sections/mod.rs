@@ -127,7 +127,7 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
             "<h3>{}: {}</h3>\n<p class=\"soft\">{} scored, {better}</p>\n",
             escape(&task.task),
             escape(&task.metric),
-            count(task.n)
+            if task.metric == "bits per byte" { format!("{} bytes", count(task.n)) } else { count(task.n) }
         );
         content += &table(&["", ""], &[], &rows);
         let kinds: Vec<Vec<String>> = task

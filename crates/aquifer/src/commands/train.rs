@@ -73,8 +73,12 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     };
     let mut watch = Samples { run: &run, progress: ctx.progress(), seed: recipe.seed };
     let go_on = format!("aquifer train --resume {}", run.path().display());
-    let trained = run_recipe(&job, &mut watch, ctx.progress(), ctx.stop())
-        .with_context(|| format!("the run in `{}` ended early", run.path().display()))?;
+    let result = run_recipe(&job, &mut watch, ctx.progress(), ctx.stop());
+    if result.is_err() && !args.resume && !run.join(RECIPE_FILE).exists() {
+        // Nothing was begun: the next try should find its name free.
+        let _ = std::fs::remove_dir_all(run.path());
+    }
+    let trained = result.with_context(|| format!("the run in `{}` ended early", run.path().display()))?;
     if let Outcome::Stopped(step) = trained.outcome {
         return Err(Interrupted(format!("stopped after step {step} and saved; go on with\n  {go_on}")).into());
     }
@@ -85,7 +89,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         println!("{name:24} {value:.4}");
     }
     if let Some(ratio) = trained.forecast.seconds_ratio() {
-        println!("{:24} {ratio:.2}", "seconds over forecast");
+        println!("{:24} {ratio:.2}", "time / forecast");
     }
     println!("{:24} {}", "weights", trained.manifest.hashes.get("weights").map_or("", String::as_str));
     println!("{:24} {}", "model", trained.model.display());

@@ -7,15 +7,17 @@ mod speak;
 
 use crate::commands::doctor::cpu_name;
 use crate::context::{Context, Interrupted};
-use anyhow::Context as _;
+use crate::resolve::model_folder;
+use anyhow::{Context as _, ensure};
 use aquifer_corpus::TokenShards;
 use aquifer_model::Decoder;
 use aquifer_ops::Precision;
 use aquifer_optim::Outcome;
 use aquifer_record::{Manifest, RunFolder, Stop};
 use aquifer_text::Tokenizer;
-use aquifer_train::{Job, Places, run_recipe};
-use std::path::PathBuf;
+use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, run_recipe};
+use source::Material;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,18 +31,21 @@ pub(crate) struct Args {
     /// Everything in under forty seconds: a smaller world, a smaller model
     #[arg(long, conflicts_with_all = ["minutes", "input"])]
     fast: bool,
-    /// Minutes of training to plan for; the plan becomes the recipe, and from there the recipe is the job
-    #[arg(long, value_name = "N")]
+    /// Minutes to plan for, seven tenths of them training; the plan becomes the recipe, and the recipe is the job
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     minutes: Option<f64>,
     /// Your own text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or - for standard input
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     /// What is cleaned: `text` repairs encodings and removes duplicates, `web` also filters as for web pages
-    #[arg(long, value_name = "PRESET", default_value = "text", value_parser = ["text", "web"])]
+    #[arg(long, value_name = "PRESET", default_value = "text", value_parser = ["text", "web"], requires = "input")]
     preset: String,
-    /// Go on from this model folder (Hugging Face layout) instead of from nothing
+    /// Go on from this model (a folder in the Hugging Face layout, or a run) instead of from nothing
     #[arg(long, value_name = "FOLDER", requires = "input")]
     init_from: Option<PathBuf>,
+    /// Go on with a quickstart that was stopped or killed
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["fast", "minutes", "input", "name"])]
+    resume: Option<PathBuf>,
     /// Name of the run; if it is taken, a number is added
     #[arg(long, default_value = "quickstart")]
     name: String,
@@ -54,28 +59,22 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let begun = Instant::now();
-    Precision::from_name(&args.precision)
-        .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{}`", args.precision))?;
-    let run = RunFolder::create(&args.runs, &args.name)?;
-    ctx.say(format!("run folder: {}", run.path().display()));
     let mut stages = Stages::default();
-
-    ctx.say("1/5 data");
-    // An empty folder would say nothing and take the name.
-    let material = stages
-        .time("data", || source::prepare(&run, &args, ctx))
-        .inspect_err(|_| drop(std::fs::remove_dir(run.path())))?;
-    let planned = plan::recipe(&run, &args, &material, ctx)?;
+    let job = match &args.resume {
+        Some(folder) => go_on(folder)?,
+        None => begin(&args, &mut stages, ctx)?,
+    };
+    let Begun { run, material, recipe, reasons } = job;
 
     ctx.say("2/5 training");
     let places = Places { recipe_folder: run.path().to_path_buf(), data_folders: Vec::new() };
     let trained = stages.time("vocabulary, shards, training", || {
         let job = Job {
-            recipe: &planned.recipe,
-            reasons: &planned.reasons,
+            recipe: &recipe,
+            reasons: &reasons,
             places: &places,
             run: &run,
-            resume: false,
+            resume: args.resume.is_some(),
             memory_limit: ctx.memory,
             cpu: &cpu_name(),
             command: &std::env::args().collect::<Vec<_>>(),
@@ -119,7 +118,47 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     manifest.results.insert("whole_seconds".to_owned(), begun.elapsed().as_secs_f64());
     run.write("manifest.json", &manifest)?;
     let report = aquifer_report::write_run_report(&run)?;
-    farewell(&run, &manifest, &report, begun.elapsed().as_secs_f64(), ctx)
+    farewell(&run, &manifest, &report, !material.prompts.is_empty(), ctx)
+}
+
+/// A run folder with its data, and the recipe to carry out in it.
+struct Begun {
+    run: RunFolder,
+    material: Material,
+    recipe: Recipe,
+    reasons: Vec<(String, String)>,
+}
+
+/// Checks what was asked for, makes the run folder, prepares the data and decides on the recipe.
+fn begin(args: &Args, stages: &mut Stages, ctx: &Context) -> anyhow::Result<Begun> {
+    Precision::from_name(&args.precision)
+        .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{}`", args.precision))?;
+    if let Some(minutes) = args.minutes {
+        ensure!((0.05..=100_000.0).contains(&minutes), "--minutes takes 0.05 to 100000, got {minutes}");
+    }
+    let init_from = args.init_from.as_deref().map(model_folder).transpose()?.map(std::path::absolute).transpose()?;
+    let run = RunFolder::create(&args.runs, &args.name)?;
+    ctx.say(format!("run folder: {}", run.path().display()));
+    ctx.say("1/5 data");
+    // An empty folder would say nothing and take the name.
+    let material = stages
+        .time("data", || source::prepare(&run, args, ctx))
+        .inspect_err(|_| drop(std::fs::remove_dir(run.path())))?;
+    let plan::Planned { recipe, reasons } = plan::recipe(&run, args, init_from.as_deref(), &material, ctx)?;
+    Ok(Begun { run, material, recipe, reasons })
+}
+
+/// Takes up a quickstart that was stopped or killed.
+fn go_on(folder: &Path) -> anyhow::Result<Begun> {
+    let (root, name) = (folder.parent().unwrap_or(Path::new("")), folder.display().to_string());
+    let run = RunFolder::open(root, &name)?;
+    ensure!(
+        run.join(RECIPE_FILE).is_file(),
+        "the quickstart in `{name}` was stopped before its recipe was written: remove the folder and start again"
+    );
+    let material = source::prepared(&run).with_context(|| format!("`{name}` was not made by a quickstart"))?;
+    let reasons = run.manifest()?.choices;
+    Ok(Begun { material, recipe: Recipe::load(&run.join(RECIPE_FILE), &[])?, reasons, run })
 }
 
 /// Adds the tokens of each split to `data.json`, now that there are any.
@@ -134,29 +173,28 @@ fn count_tokens(run: &RunFolder) -> anyhow::Result<()> {
     Ok(run.write("data.json", &report)?)
 }
 
-fn farewell(
-    run: &RunFolder,
-    manifest: &Manifest,
-    report: &std::path::Path,
-    seconds: f64,
-    ctx: &Context,
-) -> anyhow::Result<()> {
+fn farewell(run: &RunFolder, manifest: &Manifest, report: &Path, talks: bool, ctx: &Context) -> anyhow::Result<()> {
     if ctx.json {
         ctx.print_json(manifest)?;
+    } else {
+        println!("report   {}", report.display());
+        println!("weights  {} ({})", manifest.hashes.get("weights").map_or("", String::as_str), manifest.precision);
     }
+    let seconds = manifest.results.get("whole_seconds").copied().unwrap_or_default();
     let folder = run.path().display();
-    ctx.say(format!("done in {seconds:.0} s; report: {}", report.display()));
-    if let Some(weights) = manifest.hashes.get("weights") {
-        ctx.say(format!("weights ({}): {weights}", manifest.precision));
-    }
-    ctx.say(format!("\ngo on with:\n  aquifer chat {folder}\n  aquifer serve {folder}"));
+    let first = match talks {
+        true => format!("aquifer chat {folder}"),
+        // It has never seen a dialogue.
+        false => format!("aquifer generate {folder} --prompt \"…\""),
+    };
+    ctx.say(format!("done in {seconds:.0} s; go on with:\n  {first}\n  aquifer serve {folder}"));
     Ok(())
 }
 
 fn stopped(run: &RunFolder) -> anyhow::Error {
-    let recipe = run.join("recipe.toml");
+    let recipe = run.join(RECIPE_FILE);
     let message = match recipe.exists() {
-        true => format!("stopped and saved; go on with\n  aquifer train --resume {}", run.path().display()),
+        true => format!("stopped and saved; go on with\n  aquifer quickstart --resume {}", run.path().display()),
         false => format!("stopped before training began; remove `{}` and start again", run.path().display()),
     };
     Interrupted(message).into()

@@ -3,9 +3,11 @@
 use super::Args;
 use super::source::Material;
 use crate::context::Context;
+use aquifer_model::DecoderConfig;
 use aquifer_ops::Precision;
 use aquifer_record::RunFolder;
-use aquifer_train::{LossOn, Recipe, Speed, plan_quickstart};
+use aquifer_train::{LossOn, Recipe, Speed, plan_continuation, plan_quickstart};
+use std::path::Path;
 
 /// Minutes a quickstart plans for on a person's own text.
 const DEFAULT_MINUTES: f64 = 3.0;
@@ -59,10 +61,16 @@ weight_decay = 0.05
 "#;
 
 /// Decides. Only `--minutes` and a person's own text ask for a calibration; its result is a recipe like any other.
-pub(super) fn recipe(run: &RunFolder, args: &Args, material: &Material, ctx: &Context) -> anyhow::Result<Planned> {
+pub(super) fn recipe(
+    run: &RunFolder,
+    args: &Args,
+    init_from: Option<&Path>,
+    material: &Material,
+    ctx: &Context,
+) -> anyhow::Result<Planned> {
     let mut planned = match (&args.input, args.minutes) {
         (None, None) => built_in(args.fast, run)?,
-        _ => planned(args, material, ctx)?,
+        _ => planned(args, init_from, material, ctx)?,
     };
     let recipe = &mut planned.recipe;
     recipe.name = run.name();
@@ -74,10 +82,9 @@ pub(super) fn recipe(run: &RunFolder, args: &Args, material: &Material, ctx: &Co
         // Without dialogues every token is learnt.
         recipe.loss_on = LossOn::All;
     }
-    if let Some(folder) = &args.init_from {
-        let folder = std::path::absolute(folder)?;
+    if let Some(folder) = init_from {
         recipe.tokenizer = folder.to_string_lossy().into_owned();
-        recipe.init_from = Some(folder);
+        recipe.init_from = Some(folder.to_path_buf());
     }
     Ok(planned)
 }
@@ -91,12 +98,15 @@ fn built_in(fast: bool, run: &RunFolder) -> anyhow::Result<Planned> {
 }
 
 /// Measures the machine for a moment and plans for the time that was asked for, three minutes unless it says otherwise.
-fn planned(args: &Args, material: &Material, ctx: &Context) -> anyhow::Result<Planned> {
+fn planned(args: &Args, init_from: Option<&Path>, material: &Material, ctx: &Context) -> anyhow::Result<Planned> {
     let minutes = args.minutes.unwrap_or(DEFAULT_MINUTES);
-    anyhow::ensure!((0.1..=100_000.0).contains(&minutes), "--minutes takes 0.1 to 100000, got {minutes}");
     ctx.say("  measuring this machine for a moment");
     let precision = Precision::from_name(&args.precision).expect("it was checked before anything was made");
-    let plan = plan_quickstart(minutes, material.train_bytes, &Speed::measure(precision)?);
+    let speed = Speed::measure(precision)?;
+    let plan = match init_from {
+        Some(folder) => plan_continuation(minutes, &DecoderConfig::read(&folder.join("config.json"))?, &speed),
+        None => plan_quickstart(minutes, material.train_bytes, &speed),
+    };
     for (key, why) in &plan.reasons {
         ctx.say(format!("  {key}: {why}"));
     }

@@ -9,7 +9,7 @@ use aquifer_data::filters::Preset;
 use aquifer_data::prepare::{PrepareOptions, prepare as prepare_documents, size};
 use aquifer_data::small_world::{self, World, WorldSize};
 use aquifer_data::world_report;
-use aquifer_eval::Question;
+use aquifer_eval::{Question, read_questions};
 use aquifer_record::data::Skipped;
 use aquifer_record::{DataReport, RunFolder};
 use serde_json::json;
@@ -17,6 +17,10 @@ use std::path::Path;
 
 /// The least text that a model is trained on.
 const MIN_BYTES: u64 = 2_000;
+
+/// Where a run keeps what its model will be asked, for a quickstart that is taken up again.
+const PROMPTS: &str = "data/prompts.json";
+const QUESTIONS: &str = "data/questions.jsonl";
 
 /// What the later stages need to know about the data.
 pub(super) struct Material {
@@ -54,7 +58,9 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
     let material = finish(run, report, &prepared.train, &world.held_out, ctx)?;
     let questions = questions(&world);
     write_questions(run, &questions)?;
-    Ok(Material { questions, prompts: world_prompts(&world), ..material })
+    let prompts = world_prompts(&world);
+    run.write(PROMPTS, &prompts)?;
+    Ok(Material { questions, prompts, ..material })
 }
 
 fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
@@ -93,7 +99,20 @@ fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Res
         .map(|skipped| Skipped { at: String::new(), why: skipped.to_string() })
         .collect();
     let material = finish(run, report, &prepared.train, &prepared.held_out, ctx)?;
-    Ok(Material { prompts: own_prompts(&prepared.held_out, &prepared.train), ..material })
+    let prompts = own_prompts(&prepared.held_out, &prepared.train);
+    run.write(PROMPTS, &prompts)?;
+    Ok(Material { prompts, ..material })
+}
+
+/// What [`prepare`] left in a run's folder.
+pub(super) fn prepared(run: &RunFolder) -> anyhow::Result<Material> {
+    let (questions, prompts) = (run.join(QUESTIONS), run.read(PROMPTS)?);
+    Ok(Material {
+        train_bytes: run.data()?.splits.get("train").map_or(0, |size| size.bytes),
+        has_heldout: run.join("data/heldout.jsonl.zst").is_file(),
+        questions: if questions.is_file() { read_questions(&questions)? } else { Vec::new() },
+        prompts,
+    })
 }
 
 /// Says what happened, and writes what the later stages read.
@@ -157,7 +176,7 @@ fn write_questions(run: &RunFolder, questions: &[Question]) -> anyhow::Result<()
         let line = json!({ "id": id, "kind": kind, "question": question, "options": options, "answer": answer });
         lines += &format!("{line}\n");
     }
-    Ok(aquifer_record::write_atomic_bytes(&run.join("data/questions.jsonl"), lines.as_bytes())?)
+    Ok(aquifer_record::write_atomic_bytes(&run.join(QUESTIONS), lines.as_bytes())?)
 }
 
 /// A question in English, one in Chinese and a sum, none of which was ever asked in training.

@@ -19,6 +19,7 @@ const GIVEN: usize = 12;
 const ADDED: usize = 64;
 
 /// Something to ask, and the known answer if there is one.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct Prompt {
     /// The user's words.
     pub(super) user: String,
@@ -79,8 +80,12 @@ fn beginnings(run: &RunFolder, tokenizer: &Tokenizer, context: usize) -> anyhow:
     let given = |i: usize| {
         let tokens = shards.doc(i * shards.len() / n).to_vec();
         let mut keep = GIVEN.min(context / 2).min(tokens.len().saturating_sub(1));
-        // A beginning ends with a whole character, so that what follows it can be read by itself.
-        while keep > 1 && tokenizer.decode(&tokens[..keep]).is_ok_and(|text| text.ends_with('\u{FFFD}')) {
+        // A beginning ends with a whole word, so that what follows it can be read by itself.
+        let inside_a_word = |next: u32| {
+            let text = tokenizer.decode(&[next]).unwrap_or_default();
+            text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '\u{FFFD}')
+        };
+        while keep > 1 && inside_a_word(tokens[keep]) {
             keep -= 1;
         }
         tokens[..keep].to_vec()

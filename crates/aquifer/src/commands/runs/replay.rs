@@ -40,13 +40,25 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     ctx.say(format!("replaying `{}` in {}", old.name(), new.path().display()));
     let after = replay(&recipe, &old, &new, ctx, ctx.stop())?;
     let mut equal = true;
+    let mut compared = Vec::new();
     for what in ["data", "heldout", "tokenizer", "weights"] {
         let (then, now) = (before.hashes.get(what), after.hashes.get(what));
         let same = then == now;
         equal &= same;
         let short = |hash: Option<&String>| hash.map_or("none", |h| &h[..h.len().min(16)]).to_owned();
         let verdict = if same { "equal" } else { "DIFFERENT" };
-        println!("{what:<10} {verdict:<10} {} {}", short(then), short(now));
+        if !ctx.json && (then.is_some() || now.is_some()) {
+            println!("{what:<10} {verdict:<10} {} {}", short(then), short(now));
+        }
+        compared.push(serde_json::json!({ "what": what, "equal": same, "then": then, "now": now }));
+    }
+    if ctx.json {
+        ctx.print_json(
+            &serde_json::json!({ "run": old.name(), "replay": new.name(), "equal": equal, "hashes": compared }),
+        )?;
+    }
+    if equal {
+        ctx.say("same bits");
     }
     ensure!(equal, "the replay ended with other bits; compare `manifest.json` of both runs");
     Ok(())
