@@ -213,7 +213,7 @@ fn text_comes_from_stdin() {
     let text: String = (0..300).map(|i| line(i) + ".\n\n").collect();
     let said = s.run_with(&["quickstart", "--input", "-", "--minutes", "0.1", "--name", "own"], text.as_bytes());
     assert!(said.success, "{}", said.err);
-    assert!(said.err.contains("aquifer chat runs/own"), "{}", said.err);
+    assert!(said.err.contains("aquifer generate runs/own"), "{}", said.err);
     let manifest = s.json("runs/own/manifest.json");
     assert_eq!(manifest["status"], "finished");
     for file in ["recipe.toml", "forecast.json", "data.json", "eval.json", "samples.json", "report.html"] {

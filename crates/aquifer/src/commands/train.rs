@@ -74,11 +74,14 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let mut watch = Samples { run: &run, progress: ctx.progress(), seed: recipe.seed };
     let go_on = format!("aquifer train --resume {}", run.path().display());
     let result = run_recipe(&job, &mut watch, ctx.progress(), ctx.stop());
-    if result.is_err() && !args.resume && !run.join(RECIPE_FILE).exists() {
-        // Nothing was begun: the next try should find its name free.
-        let _ = std::fs::remove_dir_all(run.path());
-    }
-    let trained = result.with_context(|| format!("the run in `{}` ended early", run.path().display()))?;
+    let trained = match result {
+        Err(error) if !args.resume && !run.join(RECIPE_FILE).exists() => {
+            // Nothing was begun: the next try should find its name free.
+            let _ = std::fs::remove_dir_all(run.path());
+            return Err(error.into());
+        }
+        result => result.with_context(|| format!("the run in `{}` ended early", run.path().display()))?,
+    };
     if let Outcome::Stopped(step) = trained.outcome {
         return Err(Interrupted(format!("stopped after step {step} and saved; go on with\n  {go_on}")).into());
     }
