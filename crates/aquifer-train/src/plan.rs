@@ -208,7 +208,8 @@ pub fn plan_continuation(minutes: f64, model: &DecoderConfig, speed: &Speed) -> 
     let sequence = model.max_position_embeddings.clamp(1, 256);
     let rate = speed.at(model.hidden_size);
     let tokens = seconds * rate / flops_per_token(model, sequence);
-    let step_tokens = ((tokens / 500.0) as usize).clamp(sequence, 65_536);
+    // Smaller steps than this run far below the speed that was measured.
+    let step_tokens = ((tokens / 500.0) as usize).clamp(1024, 65_536);
     let grains = (step_tokens / sequence).max(1);
     let steps = (tokens / (grains * sequence) as f64).clamp(1.0, 1e7) as u64;
     let mut recipe = Recipe { vocab_size: model.vocab_size, ..Recipe::default() };
