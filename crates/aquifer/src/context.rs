@@ -85,6 +85,14 @@ impl Context {
         &self.stop
     }
 
+    /// Ends the command here, with these words for the person, if a signal asked for it.
+    pub(crate) fn go_on(&self, else_say: &str) -> anyhow::Result<()> {
+        match self.stop.requested() {
+            true => Err(Interrupted(else_say.to_owned()).into()),
+            false => Ok(()),
+        }
+    }
+
     /// One plain line for the person, on stderr; nothing with `--quiet`.
     pub(crate) fn say(&self, line: impl AsRef<str>) {
         self.progress.note(line.as_ref());

@@ -4,6 +4,7 @@
 
 mod commands;
 mod context;
+mod input;
 mod limits;
 mod progress;
 mod resolve;

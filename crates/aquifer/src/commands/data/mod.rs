@@ -6,8 +6,9 @@ pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod stats;
 
-use crate::context::{Context, Interrupted};
-use aquifer_corpus::{Collected, Document, ReadOptions, collect_documents, read_documents, read_stream};
+use crate::context::Context;
+use crate::input;
+use aquifer_corpus::{Collected, Document, ReadOptions};
 use aquifer_data::prepare::size;
 use aquifer_record::data::Size;
 use serde::Serialize;
@@ -56,11 +57,7 @@ impl Input {
         let options = ReadOptions { text_field: self.text_field.clone(), ..ReadOptions::default() };
         let mut all = Collected::default();
         for path in &self.inputs {
-            let documents = match path == Path::new("-") {
-                true => read_stream(std::io::stdin(), "stdin", None, &options)?,
-                false => read_documents(path, &options)?,
-            };
-            let collected = collect_documents(documents, ctx.progress(), ctx.stop())?;
+            let collected = input::collect(path, &options, ctx)?;
             go_on(ctx)?;
             all.documents.extend(collected.documents);
             all.skipped.extend(collected.skipped);
@@ -78,10 +75,7 @@ impl Input {
 
 /// Ends here if a signal asked for it; nothing was written yet.
 fn go_on(ctx: &Context) -> anyhow::Result<()> {
-    match ctx.stop().requested() {
-        true => Err(Interrupted("stopped before anything was written; run the same command again".into()).into()),
-        false => Ok(()),
-    }
+    ctx.go_on("stopped before anything was written; run the same command again")
 }
 
 /// Refuses a name that says no known format, and to replace a file unless told to; asked before the work begins.

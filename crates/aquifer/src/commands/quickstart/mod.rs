@@ -13,7 +13,7 @@ use aquifer_corpus::TokenShards;
 use aquifer_model::Decoder;
 use aquifer_ops::Precision;
 use aquifer_optim::Outcome;
-use aquifer_record::{Manifest, RunFolder, Stop};
+use aquifer_record::{Manifest, RunFolder};
 use aquifer_text::Tokenizer;
 use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, run_recipe};
 use source::Material;
@@ -220,13 +220,5 @@ fn one_line(text: &str) -> String {
     match flat.char_indices().nth(160) {
         Some((at, _)) => format!("{}…", &flat[..at]),
         None => flat.to_owned(),
-    }
-}
-
-/// Whether the person asked to stop.
-fn check_stop(stop: &Stop) -> anyhow::Result<()> {
-    match stop.requested() {
-        true => Err(Interrupted("stopped".to_owned()).into()),
-        false => Ok(()),
     }
 }

@@ -1,10 +1,11 @@
 //! The documents of a quickstart: the built-in world or a person's own text, cleaned, deduplicated and split.
 
+use super::Args;
 use super::speak::Prompt;
-use super::{Args, check_stop};
 use crate::context::Context;
+use crate::input;
 use anyhow::ensure;
-use aquifer_corpus::{Document, ReadOptions, collect_documents, read_documents, read_stream, write_documents};
+use aquifer_corpus::{Document, ReadOptions, write_documents};
 use aquifer_data::filters::Preset;
 use aquifer_data::prepare::{PrepareOptions, prepare as prepare_documents, size};
 use aquifer_data::small_world::{self, World, WorldSize};
@@ -48,7 +49,7 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
     // Junk and boilerplate were planted, so their filters are asked for; held-out text is the world's own.
     let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, cut_bytes: None, ..PrepareOptions::default() };
     let prepared = prepare_documents(world.documents.clone(), &options, ctx.progress(), ctx.stop());
-    check_stop(ctx.stop())?;
+    ctx.go_on("stopped")?;
     let check = small_world::check(&world, &prepared.train);
     let mut report = prepared.report;
     report.source =
@@ -64,13 +65,8 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
 }
 
 fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
-    let options = ReadOptions::default();
-    let documents = match input == Path::new("-") {
-        true => read_stream(std::io::stdin(), "stdin", None, &options)?,
-        false => read_documents(input, &options)?,
-    };
-    let collected = collect_documents(documents, ctx.progress(), ctx.stop())?;
-    check_stop(ctx.stop())?;
+    let collected = input::collect(input, &ReadOptions::default(), ctx)?;
+    ctx.go_on("stopped")?;
     for skipped in collected.skipped.iter().take(3) {
         ctx.say(format!("  skipped {skipped}"));
     }
@@ -83,7 +79,7 @@ fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Res
     let preset = if args.preset == "web" { Preset::Web } else { Preset::Plain };
     let options = PrepareOptions { preset, ..PrepareOptions::default() };
     let prepared = prepare_documents(collected.documents, &options, ctx.progress(), ctx.stop());
-    check_stop(ctx.stop())?;
+    ctx.go_on("stopped")?;
     ensure!(
         !prepared.train.is_empty(),
         "nothing is left of `{}` after cleaning; see `aquifer data clean`",

@@ -5,7 +5,7 @@ use crate::commands::doctor::cpu_name;
 use crate::context::{Context, Interrupted};
 use anyhow::{Context as _, ensure};
 use aquifer_optim::Outcome;
-use aquifer_record::{RunFolder, Stop};
+use aquifer_record::RunFolder;
 use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, run_recipe};
 
 /// Do a run again from its recipe and compare the hashes
@@ -38,7 +38,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let recipe = Recipe::load(&old.join(RECIPE_FILE), &[])?;
     let new = RunFolder::create(&args.root.runs, &format!("{}-replay", old.name()))?;
     ctx.say(format!("replaying `{}` in {}", old.name(), new.path().display()));
-    let after = replay(&recipe, &old, &new, ctx, ctx.stop())?;
+    let after = replay(&recipe, &old, &new, ctx)?;
     let mut equal = true;
     let mut compared = Vec::new();
     for what in ["data", "heldout", "tokenizer", "weights"] {
@@ -69,7 +69,6 @@ fn replay(
     old: &RunFolder,
     new: &RunFolder,
     ctx: &Context,
-    stop: &Stop,
 ) -> anyhow::Result<aquifer_record::Manifest> {
     let places = Places { recipe_folder: old.path().to_path_buf(), data_folders: ctx.data_folders.clone() };
     let job = Job {
@@ -82,7 +81,7 @@ fn replay(
         cpu: &cpu_name(),
         command: &std::env::args().collect::<Vec<_>>(),
     };
-    let trained = run_recipe(&job, &mut (), ctx.progress(), stop).context("the replay ended early")?;
+    let trained = run_recipe(&job, &mut (), ctx.progress(), ctx.stop()).context("the replay ended early")?;
     match trained.outcome {
         Outcome::Finished(_) => Ok(trained.manifest),
         Outcome::Stopped(step) => Err(Interrupted(format!("stopped after step {step} of the replay")).into()),

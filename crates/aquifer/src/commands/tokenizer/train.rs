@@ -1,12 +1,13 @@
 //! `aquifer tokenizer train`
 
 use crate::context::{Context, Interrupted};
+use crate::input;
 use anyhow::Context as _;
-use aquifer_corpus::{ReadOptions, collect_documents, read_documents, read_stream};
+use aquifer_corpus::ReadOptions;
 use aquifer_record::progress::Unit;
 use aquifer_text::{BpeOptions, TextError, train_bpe, train_char};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Learn a vocabulary from text
 ///
@@ -70,11 +71,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let options = ReadOptions { text_field: args.text_field, ..ReadOptions::default() };
     let (mut texts, mut skipped) = (Vec::new(), 0);
     for path in &args.texts {
-        let documents = match path == Path::new("-") {
-            true => read_stream(std::io::stdin(), "stdin", None, &options)?,
-            false => read_documents(path, &options)?,
-        };
-        let found = collect_documents(documents, ctx.progress(), ctx.stop())?;
+        let found = input::collect(path, &options, ctx)?;
         skipped += found.skipped_count;
         texts.extend(found.documents.into_iter().map(|document| document.text));
     }
