@@ -2,6 +2,7 @@
 
 mod architecture;
 mod check;
+mod fuzz;
 mod hashes;
 mod peers;
 mod shell;
@@ -14,10 +15,13 @@ use clap::Parser;
 enum Chore {
     /// What CI runs: format, lints, the README's test command, documentation, the full build
     Check,
-    /// The tests that need PyTorch, clients or a browser: installs what they need and runs every one
+    /// The tests that need PyTorch, clients or a browser, and a minute of fuzzing a reader: installs what they need,
+    /// runs every one
     World(world::Args),
     /// Speed against other programs: builds their environment, runs both in turn, prints ratios
     Peers(peers::Args),
+    /// Fuzz every reader of outside bytes, starting from the committed seeds
+    Fuzz(fuzz::Args),
     /// Compare the weights of a quickstart with the hashes in README.md
     Hashes(hashes::Args),
     /// Check what ARCHITECTURE.md says about dependencies against the manifests
@@ -29,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::World(args) => world::run(args),
         Chore::Peers(args) => peers::run(args),
+        Chore::Fuzz(args) => fuzz::run(args),
         Chore::Hashes(args) => hashes::run(args),
         Chore::Architecture => architecture::run(),
     }

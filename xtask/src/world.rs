@@ -1,5 +1,6 @@
 //! The tests against the rest of the world: real clients, a browser, PyTorch.
 
+use crate::fuzz;
 use crate::shell::{self, cargo, root};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,16 @@ use std::process::Command;
 /// What is run
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only tests whose name contains this
+    /// Only tests whose name contains this, and no fuzzing
     filter: Option<String>,
 }
 
 /// Python packages the tests use; versions are those the goldens were made with.
-const PACKAGES: &[&str] = &["torch", "transformers", "numpy", "safetensors", "openai"];
+const PACKAGES: &[&str] =
+    &["torch==2.15.0", "transformers==5.23.0", "numpy==2.4.6", "safetensors==0.8.0", "openai==3.54.0"];
+
+/// What each fuzz target gets.
+const FUZZ_SECONDS: u32 = 60;
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let python = python_environment()?;
@@ -23,7 +28,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     tests.args(["--ignored", "--test-threads=1"]).args(&args.filter);
     tests.env("AQUIFER_PYTHON", python).env("AQUIFER_CHROMEDRIVER", browser);
     tests.env("AQUIFER_BINARY", root().join("target/release/aquifer"));
-    shell::run("world tests", &mut tests)
+    shell::run("world tests", &mut tests)?;
+    match args.filter {
+        None => fuzz::every_target(FUZZ_SECONDS),
+        Some(_) => Ok(()),
+    }
 }
 
 /// A virtual environment under `target/`, made once; one named by `AQUIFER_PYTHON` is used as it is.
@@ -36,8 +45,9 @@ pub(crate) fn python_environment() -> anyhow::Result<PathBuf> {
     if !python.is_file() {
         shell::run("python environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     }
+    let modules: Vec<&str> = PACKAGES.iter().filter_map(|package| package.split('=').next()).collect();
     let mut probe = Command::new(&python);
-    probe.args(["-c", "import torch, transformers, numpy, safetensors, openai"]);
+    probe.arg("-c").arg(format!("import {}", modules.join(", ")));
     if !probe.output().is_ok_and(|out| out.status.success()) {
         let mut pip = Command::new(&python);
         shell::run("python packages", pip.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
