@@ -13,10 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A body that has not come by then never will.
-const BODY_TIME: Duration = Duration::from_secs(60);
 
 pub(crate) fn router(state: Arc<State>) -> Router {
     let v1 = Router::new()
@@ -37,12 +33,12 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 }
 
 async fn chat_completions(Given(state): Given<Arc<State>>, request: Request) -> Result<Response, ApiError> {
-    let body = read(request, state.body_limit).await?;
+    let body = read(request, &state).await?;
     chat::prepare(&state, &body)?.answer(state).await
 }
 
 async fn plain_completions(Given(state): Given<Arc<State>>, request: Request) -> Result<Response, ApiError> {
-    let body = read(request, state.body_limit).await?;
+    let body = read(request, &state).await?;
     completions::prepare(&state, &body)?.answer(state).await
 }
 
@@ -89,8 +85,9 @@ async fn count(Given(state): Given<Arc<State>>, request: Request, next: Next) ->
     response
 }
 
-/// The whole body, if it is not too large.
-async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, ApiError> {
+/// The whole body, if it is not too large and comes in time.
+async fn read(request: Request<Body>, state: &State) -> Result<Bytes, ApiError> {
+    let (limit, time) = (state.body_limit, state.body_time);
     let too_large = || ApiError {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         ..ApiError::invalid(None, format!("the body is larger than this server's limit of {limit} bytes"))
@@ -98,12 +95,13 @@ async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, ApiError> {
     if announced(request.headers()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, to_bytes(request.into_body(), limit)).await {
+    // A body that has not come by then never will.
+    match tokio::time::timeout(time, to_bytes(request.into_body(), limit)).await {
         Ok(Ok(body)) => Ok(body),
         // The body ended early or was longer than it said; only the latter leaves anybody to hear of it.
         Ok(Err(_)) => Err(too_large()),
         Err(_) => {
-            let message = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
+            let message = format!("the body did not come within {} seconds", time.as_secs_f64());
             Err(ApiError { status: StatusCode::REQUEST_TIMEOUT, ..ApiError::invalid(None, message) })
         }
     }

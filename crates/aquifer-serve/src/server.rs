@@ -6,8 +6,14 @@ use crate::router::router;
 use crate::state::State;
 use aquifer_infer::Limits;
 use aquifer_record::Stop;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +30,10 @@ pub struct ServeConfig {
     pub keys: ApiKeys,
     /// After a stop is asked for, how long answers under way may take.
     pub grace: Duration,
+    /// How long a client may take to send a request's head, and how long a connection may idle between requests.
+    pub header_time: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_time: Duration,
 }
 
 impl Default for ServeConfig {
@@ -34,6 +44,8 @@ impl Default for ServeConfig {
             body_limit: 4 << 20,
             keys: ApiKeys::default(),
             grace: Duration::from_secs(60),
+            header_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(60),
         }
     }
 }
@@ -46,27 +58,60 @@ pub fn serve(listener: TcpListener, model: ServedModel, config: ServeConfig, sto
     // Handlers only move text about: the arithmetic happens on the batch's own thread and its pool.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     listener.set_nonblocking(true)?;
-    let grace = config.grace;
+    let (grace, header_time) = (config.grace, config.header_time);
     let state = Arc::new(State::new(model, config));
-    let served = runtime.block_on(async {
+    let served: io::Result<()> = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let stopping = wait_for(stop.clone());
-        let serving = axum::serve(listener, router(state.clone())).with_graceful_shutdown(stopping);
+        let serving = connections(listener, router(state.clone()), header_time, wait_for(stop.clone()));
         let deadline = async {
             wait_for(stop.clone()).await;
             state.scheduler.close();
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            served = serving => served,
-            () = deadline => Ok(()),
+            () = serving => {}
+            () = deadline => {}
         }
+        Ok(())
     });
     // Dropping the runtime drops every handler left, which frees its places, so the batch runs out.
     runtime.shutdown_timeout(Duration::from_secs(1));
     state.scheduler.close();
     state.scheduler.join();
     served
+}
+
+/// Serves every connection until `stopping` is over, then waits for the answers under way. A client that does not send
+/// the head of a request in `header_time` is cut off: otherwise some hundred that dribble could hold every socket.
+/// (`axum::serve` sets no such limit.)
+async fn connections(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    header_time: Duration,
+    stopping: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header_time);
+    let open = GracefulShutdown::new();
+    let mut stopping = pin!(stopping);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stopping => break,
+        };
+        let Ok((socket, _)) = accepted else {
+            // Out of sockets, most likely: some will be given back.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        let _ = socket.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(socket), service));
+        // How a connection ends is its client's matter.
+        tokio::spawn(async move { drop(connection.await) });
+    }
+    drop(listener);
+    open.shutdown().await;
 }
 
 async fn wait_for(stop: Stop) {

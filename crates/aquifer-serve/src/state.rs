@@ -6,7 +6,7 @@ use crate::model::ServedModel;
 use crate::scheduler::Scheduler;
 use crate::server::ServeConfig;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One running server.
 pub(crate) struct State {
@@ -16,6 +16,8 @@ pub(crate) struct State {
     pub(crate) keys: ApiKeys,
     /// Bytes a body may have.
     pub(crate) body_limit: usize,
+    /// How long a body may take to come.
+    pub(crate) body_time: Duration,
     /// When it started, in seconds since 1970.
     pub(crate) started: u64,
 }
@@ -30,6 +32,7 @@ impl State {
             metrics,
             keys: config.keys,
             body_limit: config.body_limit,
+            body_time: config.body_time,
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()),
         }
     }

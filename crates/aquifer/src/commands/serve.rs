@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use aquifer_infer::{KvCache, Limits, Network};
 use aquifer_serve::{ApiKeys, ServeConfig, ServedModel, serve};
 use serde_json::json;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use std::time::Duration;
 pub(crate) struct Args {
     /// A model folder, or a run folder such as runs/quickstart
     model: PathBuf,
-    /// Address to listen on; 0.0.0.0 lets other machines in
-    #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
-    host: IpAddr,
+    /// Address or name to listen on; 0.0.0.0 lets other machines in
+    #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
+    host: String,
     /// Port to listen on; 0 takes any free one
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -78,9 +78,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
             show_size(cache_bytes as u64)
         ));
     }
-    let address = SocketAddr::new(args.host, args.port);
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (try another --port)"))?;
+    let listener = listen(&args.host, args.port)?;
     let address = listener.local_addr()?;
     let name = args.name.unwrap_or(model.name);
     let mut served = ServedModel::new(name.clone(), model.decoder, model.tokenizer);
@@ -91,18 +89,29 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         body_limit: args.body_limit as usize,
         keys,
         grace: Duration::from_secs(args.grace),
+        ..ServeConfig::default()
     };
     if ctx.json {
         ctx.print_json(&json!({"address": format!("http://{address}"), "model": name}))?;
     }
     ctx.say(format!("Serving {name} at http://{address} (chat page) and http://{address}/v1 (OpenAI). Ctrl-C ends."));
-    if open && !args.host.is_loopback() {
+    if open && !address.ip().is_loopback() {
         ctx.say("Other machines can reach it and no key is asked for; --api-key-file FILE changes that.");
     }
     ignore_broken_pipes();
     serve(listener, served, config, ctx.stop())?;
     ctx.say("Every answer under way was finished.");
     Ok(())
+}
+
+/// Listens on the first address of `host` that is free, of the older protocol before the newer: what `localhost` means
+/// to most clients.
+fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let found = (host, port).to_socket_addrs().with_context(|| format!("--host: `{host}` is no address of this machine"))?;
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    TcpListener::bind(&addresses[..]).with_context(|| format!("cannot listen on {host}:{port} (try another --port)"))
 }
 
 /// A client that goes away must not end the server: `main` gives SIGPIPE its default meaning, which here is wrong.
