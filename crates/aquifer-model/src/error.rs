@@ -41,6 +41,19 @@ pub enum ModelError {
         /// What is wrong with it.
         why: String,
     },
+    /// The tensors of a weight file are not those it was written with.
+    #[error(
+        "the weights in `{}` are not those that were written: the file says {expected}, but its tensors give {found}. \
+         A disk or a copy has changed it: copy it again from where it came, or train the model again", path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The hash it carries.
+        expected: String,
+        /// The hash of what it holds.
+        found: String,
+    },
     /// A weight the architecture needs is in none of the files.
     #[error("`{}` holds no tensor `{tensor}`, expected of shape {want:?}", path.display())]
     MissingTensor {

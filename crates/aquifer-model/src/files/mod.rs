@@ -1,6 +1,7 @@
 //! Weights on disk: safetensors, one file or several with an index, in the Hugging Face layout.
 
 mod read;
+mod seal;
 mod write;
 
 pub use read::WeightFiles;

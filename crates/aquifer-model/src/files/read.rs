@@ -1,6 +1,6 @@
 //! Reading weights. Nothing in a file is trusted: every length and offset is checked before it is used.
 
-use super::{INDEX, SINGLE};
+use super::{INDEX, SINGLE, seal};
 use crate::ModelError;
 use aquifer_record::FileError;
 use aquifer_tensor::Bf16;
@@ -20,7 +20,8 @@ pub struct WeightFiles {
 }
 
 impl WeightFiles {
-    /// Opens `model.safetensors`, or the files its index names.
+    /// Opens `model.safetensors`, or the files its index names. Files that carry a hash of their tensors, as ours do,
+    /// are checked against it.
     ///
     /// # Errors
     /// If there is neither, or a file is damaged; the message names the file and what is wrong with it.
@@ -52,7 +53,9 @@ impl WeightFiles {
             _ => Some(unsafe { Mmap::map(&file) }.map_err(FileError::at("read", path))?),
         };
         let names: Vec<String> = {
-            let tensors = parse(path, map.as_deref().unwrap_or_default())?;
+            let bytes = map.as_deref().unwrap_or_default();
+            let tensors = parse(path, bytes)?;
+            check_seal(path, bytes)?;
             tensors.names().into_iter().map(str::to_owned).collect()
         };
         for tensor in expected.unwrap_or_default() {
@@ -133,6 +136,20 @@ impl WeightFiles {
 fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>, ModelError> {
     SafeTensors::deserialize(bytes)
         .map_err(|e| ModelError::Damaged { path: path.to_path_buf(), why: format!("{e} ({} bytes)", bytes.len()) })
+}
+
+/// Whether the tensors are those that were written, where the file says which.
+fn check_seal(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    let damaged = |why: String| ModelError::Damaged { path: path.to_path_buf(), why };
+    let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+    let said = metadata.metadata().as_ref().and_then(|said| said.get(seal::KEY));
+    let Some(expected) = said.filter(|said| seal::known(said)) else { return Ok(()) };
+    // Behind eight bytes of length and the header.
+    let found = seal::seal(&bytes[8 + header..]);
+    if *expected == found {
+        return Ok(());
+    }
+    Err(ModelError::Changed { path: path.to_path_buf(), expected: expected.clone(), found })
 }
 
 fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) -> Result<(), String> {

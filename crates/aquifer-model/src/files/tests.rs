@@ -58,6 +58,37 @@ fn truncated_files_are_named() {
 }
 
 #[test]
+fn one_flipped_bit_of_a_tensor_is_noticed() {
+    for (file, shard_bytes) in [(SINGLE, usize::MAX), ("model-00001-of-00002.safetensors", 40_000)] {
+        let dir = tempfile::tempdir().unwrap();
+        small().save_sharded(dir.path(), shard_bytes).unwrap();
+        let path = dir.path().join(file);
+        let sound = std::fs::read(&path).unwrap();
+        for back in [1, 77, 3_000] {
+            let mut bytes = sound.clone();
+            let at = bytes.len() - back;
+            bytes[at] ^= 0x10;
+            std::fs::write(&path, &bytes).unwrap();
+            let message = load(dir.path()).map(|_| ()).unwrap_err().to_string();
+            assert!(message.contains(file) && message.matches("sha256").count() >= 2, "{message}");
+            assert!(message.contains("copy it again"), "{message}");
+        }
+        // Files from elsewhere carry no hash, or one of a kind unknown here; they are read as they are.
+        let header = |from: &str, to: &str| {
+            let at = 8 + str::from_utf8(&sound[8..200]).unwrap().find(from).unwrap();
+            let mut bytes = sound.clone();
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+            *bytes.last_mut().unwrap() ^= 1;
+            bytes
+        };
+        for (from, to) in [("aquifer.data", "another.data"), ("sha256-of", "blake9-of")] {
+            std::fs::write(&path, header(from, to)).unwrap();
+            load(dir.path()).unwrap();
+        }
+    }
+}
+
+#[test]
 fn hostile_headers_are_refused() {
     let huge = u64::MAX;
     for header in [

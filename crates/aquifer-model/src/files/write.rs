@@ -1,5 +1,6 @@
 //! Writing weights: `f32`, little-endian, each file whole or not at all.
 
+use super::seal::{self, Sealing};
 use super::{INDEX, SINGLE};
 use crate::ModelError;
 use aquifer_grad::{ParamId, Params};
@@ -67,9 +68,12 @@ fn shards(params: &Params, limit: usize) -> Vec<Vec<ParamId>> {
 }
 
 fn write_file(params: &Params, ids: &[ParamId], path: &Path) -> Result<(), ModelError> {
+    let body = |out: &mut dyn Write| ids.iter().try_for_each(|&id| write_values(params.true_values(id), out));
+    let mut sealing = Sealing::default();
+    body(&mut sealing).expect("hashing takes every byte");
     let mut header = Map::new();
-    // Readers of the hub ask for this before they open the rest.
-    header.insert("__metadata__".to_owned(), json!({ "format": "pt" }));
+    // Readers of the hub ask for the format before they open the rest.
+    header.insert("__metadata__".to_owned(), json!({ "format": "pt", seal::KEY: sealing.finish() }));
     let mut offset = 0;
     for &id in ids {
         let end = offset + 4 * params.true_values(id).len();
@@ -83,7 +87,7 @@ fn write_file(params: &Params, ids: &[ParamId], path: &Path) -> Result<(), Model
     write_atomic(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(header.as_bytes())?;
-        ids.iter().try_for_each(|&id| write_values(params.true_values(id), out))
+        body(out)
     })?;
     Ok(())
 }
