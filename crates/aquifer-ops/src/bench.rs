@@ -74,6 +74,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         .chain(sums)
         .chain(crate::adamw::bench::cases())
         .chain(crate::attention::bench::cases())
+        .chain(crate::quantized::bench::cases())
 }
 
 /// Numbers in ±1 without a pattern that a processor could learn.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod matmul;
+pub mod quantized;
 
 pub mod attention;
 pub mod rope;
@@ -53,6 +54,7 @@ pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_grad};
 pub use matmul::{PackedWeight, linear, linear_weight_grad};
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};
+pub use quantized::{QuantBits, QuantFormat, QuantizedWeight, linear_quantized};
 pub use rms_norm::{rms_norm, rms_norm_backward};
 pub use rope::{RopeTable, rope, rope_backward};
 pub use softmax::{softmax, softmax_backward};

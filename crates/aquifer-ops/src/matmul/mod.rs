@@ -155,7 +155,7 @@ pub fn reference_backward(x: &[f64], w: &[f64], dy: &[f64], [m, n, k]: [usize; 3
     (dx, dw, dbias)
 }
 
-fn check_matrix(
+pub(crate) fn check_matrix(
     op: &'static str,
     arg: &'static str,
     shape: &[usize],
@@ -175,14 +175,14 @@ fn check_matrix(
     Ok(())
 }
 
-fn check_float(op: &'static str, arg: &'static str, got: DType) -> Result<(), OpError> {
+pub(crate) fn check_float(op: &'static str, arg: &'static str, got: DType) -> Result<(), OpError> {
     match got {
         DType::F32 | DType::Bf16 => Ok(()),
         _ => Err(OpError::DType { op, arg, want: "f32 or bf16", got }),
     }
 }
 
-fn check_f32(op: &'static str, arg: &'static str, got: DType) -> Result<(), OpError> {
+pub(crate) fn check_f32(op: &'static str, arg: &'static str, got: DType) -> Result<(), OpError> {
     if got == DType::F32 { Ok(()) } else { Err(OpError::DType { op, arg, want: "f32", got }) }
 }
 
