@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
     let steps: usize = value("--steps").map_or(Ok(20), |s| s.parse())?;
     let name = value("--precision").map_or("bf16", |s| s);
-    let precision = Precision::from_name(name).ok_or("--precision should be f32, bf16, bf16/tile or bf16/pair")?;
+    let precision =
+        Precision::from_name(name).ok_or_else(|| format!("--precision should be {}", Precision::CHOICES))?;
     if let Some(n) = value("--threads") {
         threads::set_count(n.parse()?);
     }

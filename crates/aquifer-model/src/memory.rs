@@ -122,10 +122,7 @@ impl Sizes {
         let (q, kv) = config.widths();
         let f32s = |n: usize| held_bytes(4 * n);
         // The right side of a product: panels of 32, k in whole blocks of 32.
-        let operand = match precision {
-            Precision::F32 => 4,
-            Precision::Bf16(_) => 2,
-        };
+        let operand = precision.packed_bytes();
         let packed = |n: usize, k: usize| held_bytes(operand * n.next_multiple_of(32) * k.next_multiple_of(32));
         let both = |n: usize, k: usize| packed(n, k) + packed(k, n);
         let biases = |on: bool, widths: &[usize]| if on { widths.iter().map(|&n| f32s(n)).sum() } else { 0 };

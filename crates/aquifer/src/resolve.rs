@@ -55,7 +55,7 @@ pub(crate) fn model(path: &Path, precision: Option<&str>) -> anyhow::Result<Mode
     let run = if folder == path { None } else { Some(path) };
     let precision = match precision {
         Some(name) => Precision::from_name(name)
-            .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{name}`"))?,
+            .with_context(|| format!("--precision takes {}, got `{name}`", Precision::CHOICES))?,
         None => run.and_then(trained_in).or_else(|| Precision::from_name("bf16")).unwrap_or(Precision::F32),
     };
     let tokenizer = Tokenizer::load(&folder)?;

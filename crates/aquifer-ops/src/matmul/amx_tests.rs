@@ -120,60 +120,62 @@ fn the_tile_kernel_equals_the_scalar_model() {
             assert_eq!(libc::sigaction(libc::SIGILL, &action, std::ptr::null_mut()), 0);
         }
     }
-    let precision = Precision::Bf16(Bf16Order::Tile);
+    let tile = Bf16Order::Tile;
+    for precision in [Precision::Bf16(tile), Precision::Bf16x3(tile), Precision::Bf16x6(tile)] {
+        threads::with(1, || products_equal_the_model(precision));
+    }
+}
+
+fn products_equal_the_model(precision: Precision) {
     let same = |got: &Tensor, want: &[f32], what: &str| {
         let wrong = got.as_f32().iter().zip(want).filter(|(g, w)| g.to_bits() != w.to_bits()).count();
         assert_eq!(wrong, 0, "{what}: {wrong} of {} differ", want.len());
     };
-    threads::with(1, || {
-        for shape @ [m, n, k] in [[64, 64, 64], [33, 65, 257], [1, 40, 512], [16, 32, 1024], [50, 31, 700]] {
-            let (x, w) = (noise("x", [m, k]), noise("w", [n, k]));
-            let packed = PackedWeight::new(&w.view(), 256, precision).unwrap();
-            let mut out = Tensor::poisoned::<f32>([m, n]);
-            let mut view = out.view_mut();
-            Product {
-                left: &Source::new(&x.view(), 1, whole_blocks(k)),
-                right: packed.panels(),
-                columns: n,
-                chains: &packed.chains(),
-                precision,
-                isa: Isa::Amx,
-                bias: None,
-                go_on: false,
-                stride: n,
-                out: SendPtr(view.ptr::<f32>()),
-            }
-            .run();
-            let want = model::linear(x.as_f32(), w.as_f32(), None, shape, 256, precision);
-            same(&out, &want, &format!("linear {shape:?}"));
+    for shape @ [m, n, k] in [[64, 64, 64], [33, 65, 257], [1, 40, 512], [16, 32, 1024], [50, 31, 700]] {
+        let (x, w) = (noise("x", [m, k]), noise("w", [n, k]));
+        let packed = PackedWeight::new(&w.view(), 256, precision).unwrap();
+        let mut out = Tensor::poisoned::<f32>([m, n]);
+        let mut view = out.view_mut();
+        Product {
+            left: &Source::new(&x.view(), 1, whole_blocks(k)),
+            right: packed.panels(),
+            columns: n,
+            chains: &packed.chains(),
+            precision,
+            isa: Isa::Amx,
+            epilogue: Epilogue::default(),
+            go_on: false,
+            out: Output::new(&mut view),
         }
-        for (grain, lanes, n, k) in [(40, vec![0..80], 70, 33), (33, vec![0..33, 33..99, 99..132], 20, 64)] {
-            let chains = TokenChains { grain, lanes };
-            let t = chains.rows().end;
-            let (dy, x) = (noise("dy", [t, n]), noise("xt", [t, k]));
-            let (blocks, lanes) = token_blocks(&chains);
-            let mut right = Panels::new(k, blocks.len(), precision);
-            right.fill(&Source::new(&x.view(), 0, blocks.clone()), precision, Isa::Amx);
-            let go_on = lanes.len() == 1;
-            let begin = if go_on { Begin::Continue } else { Begin::Fresh };
-            let mut dw = noise("dw", [n, k]);
-            let mut want = dw.as_f32().to_vec();
-            let mut view = dw.view_mut();
-            Product {
-                left: &Source::new(&dy.view(), 0, blocks),
-                right: &right,
-                columns: k,
-                chains: &lanes,
-                precision,
-                isa: Isa::Amx,
-                bias: None,
-                go_on,
-                stride: k,
-                out: SendPtr(view.ptr::<f32>()),
-            }
-            .run();
-            model::weight_grad(dy.as_f32(), x.as_f32(), [n, k], &chains, begin, precision, &mut want);
-            same(&dw, &want, &format!("weight gradient {n} × {k}"));
+        .run();
+        let want = model::linear(x.as_f32(), w.as_f32(), None, shape, 256, precision);
+        same(&out, &want, &format!("linear {shape:?}"));
+    }
+    for (grain, lanes, n, k) in [(40, vec![0..80], 70, 33), (33, vec![0..33, 33..99, 99..132], 20, 64)] {
+        let chains = TokenChains { grain, lanes };
+        let t = chains.rows().end;
+        let (dy, x) = (noise("dy", [t, n]), noise("xt", [t, k]));
+        let (blocks, lanes) = token_blocks(&chains);
+        let mut right = Panels::new(k, blocks.len(), precision);
+        right.fill(&Source::new(&x.view(), 0, blocks.clone()), precision, Isa::Amx);
+        let go_on = lanes.len() == 1;
+        let begin = if go_on { Begin::Continue } else { Begin::Fresh };
+        let mut dw = noise("dw", [n, k]);
+        let mut want = dw.as_f32().to_vec();
+        let mut view = dw.view_mut();
+        Product {
+            left: &Source::new(&dy.view(), 0, blocks),
+            right: &right,
+            columns: k,
+            chains: &lanes,
+            precision,
+            isa: Isa::Amx,
+            epilogue: Epilogue::default(),
+            go_on,
+            out: Output::new(&mut view),
         }
-    });
+        .run();
+        model::weight_grad(dy.as_f32(), x.as_f32(), [n, k], &chains, begin, precision, &mut want);
+        same(&dw, &want, &format!("weight gradient {n} × {k}"));
+    }
 }

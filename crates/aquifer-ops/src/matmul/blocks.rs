@@ -1,11 +1,12 @@
 //! One product as tasks: a block of rows against a range of panels, shard by shard, joined as it goes.
 
+use super::exact::Piece;
 use super::kernel::{Kernel, MAX_ROWS};
-use super::pack::{PANEL, Panels, Source, pack};
-use super::store::{Region, finish};
+use super::pack::{Chain, PANEL, Panels, Source, pack};
+use super::store::{Epilogue, Region, finish, join};
 use crate::Precision;
 use aquifer_tensor::threads::{self, SendPtr};
-use aquifer_tensor::{Isa, Tensor};
+use aquifer_tensor::{Bf16, DType, Isa, Tensor, ViewMut};
 use std::ops::Range;
 
 /// The most rows of a block: their packed form stays in L2 while panels pass by.
@@ -20,21 +21,46 @@ const BLOCK_PANELS: usize = 4;
 /// Bytes of a panel read by all strips of a block before the next part: with a strip, they stay in L1.
 const PART_BYTES: usize = 32 << 10;
 
-/// `out = left · rightᵀ`, each of `chains` (in blocks) one chain, chain sums joined in a tree.
+/// `out = left · rightᵀ`, each of `chains` one chain, chain sums joined in a tree.
 pub(super) struct Product<'a> {
     pub(super) left: &'a Source,
     pub(super) right: &'a Panels,
     /// Columns of `out`; the right side is padded to panels.
     pub(super) columns: usize,
-    pub(super) chains: &'a [Range<usize>],
+    pub(super) chains: &'a [Chain],
     pub(super) precision: Precision,
     pub(super) isa: Isa,
-    pub(super) bias: Option<&'a [f32]>,
-    /// The (only) chain starts from `out`.
+    pub(super) epilogue: Epilogue<'a>,
+    /// The (only) chain starts from `out`, which is f32.
     pub(super) go_on: bool,
-    pub(super) out: SendPtr<f32>,
-    /// From one row of `out` to the next.
+    pub(super) out: Output,
+}
+
+/// Where a product goes.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub(super) ptr: SendPtr<u8>,
+    /// f32 or bf16.
+    pub(super) dtype: DType,
+    /// Elements from one row to the next.
     pub(super) stride: usize,
+}
+
+impl Output {
+    /// The matrix behind `view`, of f32 or bf16.
+    pub(super) fn new(view: &mut ViewMut) -> Self {
+        let (dtype, stride) = (view.dtype(), view.strides()[0]);
+        let ptr = if dtype == DType::F32 { view.ptr::<f32>().cast() } else { view.ptr::<Bf16>().cast() };
+        Output { ptr: SendPtr(ptr), dtype, stride }
+    }
+}
+
+/// One call of a kernel: so many blocks from these bytes of a strip and of a panel on.
+#[derive(Clone, Copy)]
+struct Step {
+    left: usize,
+    right: usize,
+    blocks: usize,
 }
 
 impl Product<'_> {
@@ -46,13 +72,14 @@ impl Product<'_> {
         if strips == 0 || panels == 0 {
             return;
         }
+        let steps: Vec<Vec<Step>> = self.chains.iter().map(|chain| self.steps(&kernel, chain)).collect();
         let threads = threads::count();
         if self.left.free <= 2 * MIN_BLOCK_ROWS && threads > 1 && panels > 1 {
             // Few rows: pack them once, share out the columns.
             let packed = self.pack_left(&kernel, 0..strips);
             let pieces = panels.min(threads * if panels >= 16 * threads { 4 } else { 1 });
             threads::parallel_for(pieces, |i| {
-                self.block(&kernel, 0..strips, &packed, i * panels / pieces..(i + 1) * panels / pieces);
+                self.block(&kernel, &steps, 0..strips, &packed, i * panels / pieces..(i + 1) * panels / pieces);
             });
             return;
         }
@@ -63,12 +90,34 @@ impl Product<'_> {
         threads::parallel_for(blocks, |i| {
             let rows = i * strips / blocks..(i + 1) * strips / blocks;
             let packed = self.pack_left(&kernel, rows.clone());
-            self.block(&kernel, rows, &packed, 0..panels);
+            self.block(&kernel, &steps, rows, &packed, 0..panels);
         });
     }
 
+    /// The kernel calls of a chain, in its order: run by run, pass by pass, ascending.
+    fn steps(&self, kernel: &Kernel, chain: &Chain) -> Vec<Step> {
+        let passes = self.precision.passes();
+        let part = (PART_BYTES / self.right.block_bytes).max(1);
+        let left_block = kernel.layout.block_bytes(kernel.rows);
+        let left_piece = self.left.blocks.len() * left_block;
+        let mut steps = Vec::new();
+        for run in chain.runs(passes.len() > 1) {
+            for &(a, b) in passes {
+                for at in run.clone().step_by(part) {
+                    let blocks = part.min(run.end - at);
+                    let left = a * left_piece + at * left_block;
+                    steps.push(Step { left, right: self.right.offset(b, at), blocks });
+                }
+            }
+        }
+        if steps.is_empty() {
+            steps.push(Step { left: 0, right: 0, blocks: 0 });
+        }
+        steps
+    }
+
     fn strip_bytes(&self, kernel: &Kernel) -> usize {
-        self.left.blocks.len() * kernel.layout.block_bytes(kernel.rows)
+        Piece::all(self.precision).len() * self.left.blocks.len() * kernel.layout.block_bytes(kernel.rows)
     }
 
     fn pack_left(&self, kernel: &Kernel, strips: Range<usize>) -> Tensor {
@@ -83,14 +132,17 @@ impl Product<'_> {
             ..self.left.clone()
         };
         let out = packed.as_mut_slice::<u8>().as_mut_ptr();
+        let pieces = Piece::all(self.precision);
         // SAFETY: the tensor has room for these strips, which start where the part does.
-        unsafe { pack(&part, kernel.rows, kernel.layout, 0..strips.len(), 0..part.blocks.len(), out, self.isa) };
+        unsafe {
+            pack(&part, kernel.rows, kernel.layout, pieces, 0..strips.len(), 0..part.blocks.len(), out, self.isa)
+        };
         packed
     }
 
     /// The outputs of `strips` (packed in `left`) and `panels`.
-    fn block(&self, kernel: &Kernel, strips: Range<usize>, left: &Tensor, panels: Range<usize>) {
-        let last = self.chains.len() - 1;
+    fn block(&self, kernel: &Kernel, steps: &[Vec<Step>], strips: Range<usize>, left: &Tensor, panels: Range<usize>) {
+        let last = steps.len() - 1;
         let tile = kernel.rows * PANEL;
         // Partial sums wait on a stack whose height is the number of ones in the chain's index.
         let levels = (usize::BITS - last.leading_zeros()) as usize;
@@ -100,13 +152,11 @@ impl Product<'_> {
         let slots = scratch.as_f32_mut().as_mut_ptr();
         let work = slots.wrapping_add(levels * level_len);
         let (left, right) = (left.as_bytes().as_ptr(), self.right.ptr());
-        let left_bytes = kernel.layout.block_bytes(kernel.rows);
         let strip_bytes = self.strip_bytes(kernel);
-        let part = (PART_BYTES / self.right.block_bytes).max(1);
 
         for from in panels.clone().step_by(wide.max(1)) {
             let here = from..(from + wide).min(panels.end);
-            for (index, chain) in self.chains.iter().enumerate() {
+            for (index, steps) in steps.iter().enumerate() {
                 let waiting = index.count_ones() as usize;
                 let joins = if index == last { waiting } else { index.trailing_ones() as usize };
                 for panel in here.clone() {
@@ -115,23 +165,23 @@ impl Product<'_> {
                     };
                     let region = |strip: usize| {
                         let row = (strips.start + strip) * kernel.rows;
-                        Region {
-                            ptr: self.out.get().wrapping_add(row * self.stride + panel * PANEL),
-                            stride: self.stride,
-                            rows: kernel.rows.min(self.left.free - row),
-                            columns: PANEL.min(self.columns - panel * PANEL),
-                        }
+                        let columns = PANEL.min(self.columns - panel * PANEL);
+                        Region::new(&self.out, [row, panel * PANEL], [kernel.rows.min(self.left.free - row), columns])
                     };
-                    // A chain of one part is finished before the next strip begins, and all may use the same tile.
-                    let tile_of = |strip: usize| work.wrapping_add(if chain.len() <= part { 0 } else { strip * tile });
+                    // A chain of one step is finished before the next strip begins, and all may use the same tile.
+                    let tile_of = |strip: usize| work.wrapping_add(if steps.len() == 1 { 0 } else { strip * tile });
                     // Where a chain's sum grows: in the output itself, in its slot, or in a tile to be finished.
                     let direct = |region: &Region| {
                         let whole = region.columns == PANEL && (region.rows == kernel.rows || kernel.exact_rows);
-                        index == last && joins == 0 && whole && self.bias.is_none()
+                        index == last
+                            && joins == 0
+                            && whole
+                            && self.epilogue.is_nothing()
+                            && self.out.dtype == DType::F32
                     };
                     let home = |strip: usize, region: &Region| {
                         if direct(region) {
-                            (region.ptr, region.stride)
+                            (region.ptr.cast::<f32>(), self.out.stride)
                         } else if index != last && joins == 0 {
                             (slot(waiting, strip), PANEL)
                         } else {
@@ -147,40 +197,32 @@ impl Product<'_> {
                         for join in 0..joins {
                             sums[join] = slot(waiting - 1 - join, strip);
                         }
-                        let bias = self.bias.map(|bias| &bias[panel * PANEL..panel * PANEL + region.columns]);
-                        let target = if index == last {
-                            region
-                        } else {
-                            let ptr = slot(waiting - joins, strip);
-                            Region { ptr, stride: PANEL, rows: region.rows, columns: PANEL }
-                        };
-                        let bias = bias.filter(|_| index == last);
+                        let sums = &sums[..joins];
                         // SAFETY: tiles and slots hold `rows × 32` floats; the target is this task's own.
-                        unsafe { finish(tile_of(strip), &sums[..joins], bias, &target, self.isa) };
+                        unsafe {
+                            if index == last {
+                                finish(tile_of(strip), sums, &self.epilogue, &region, self.isa);
+                            } else {
+                                join(tile_of(strip), sums, slot(waiting - joins, strip), region.rows, self.isa);
+                            }
+                        }
                     };
-                    let mut at = chain.start;
-                    loop {
-                        let blocks = part.min(chain.end - at);
+                    for (nth, step) in steps.iter().enumerate() {
                         for strip in 0..strips.len() {
                             let region = region(strip);
                             let (c, stride) = home(strip, &region);
-                            let first = at == chain.start;
-                            let a = left.wrapping_add(strip * strip_bytes + at * left_bytes);
-                            let b = right.wrapping_add(panel * self.right.stride + at * self.right.block_bytes);
+                            let a = left.wrapping_add(strip * strip_bytes + step.left);
+                            let b = right.wrapping_add(panel * self.right.stride + step.right);
                             // SAFETY: strip, panel and home are inside their buffers; this task alone writes `c`.
                             unsafe {
-                                if first && self.go_on && !direct(&region) {
+                                if nth == 0 && self.go_on && !direct(&region) {
                                     region.load(c);
                                 }
-                                (kernel.run)(a, b, blocks, c, stride, !first || self.go_on, region.rows);
+                                (kernel.run)(a, b, step.blocks, c, stride, nth > 0 || self.go_on, region.rows);
                             }
-                            if at + blocks >= chain.end {
+                            if nth == steps.len() - 1 {
                                 end(strip);
                             }
-                        }
-                        at += blocks;
-                        if at >= chain.end {
-                            break;
                         }
                     }
                 }

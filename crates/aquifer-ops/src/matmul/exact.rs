@@ -1,21 +1,22 @@
 //! The arithmetic of one step of a product, in plain integer and `f64` operations: what every vector kernel
 //! must agree with, bit for bit (any NaN equal to any NaN).
 
+use crate::Precision;
 use aquifer_tensor::Bf16;
 
 /// `x` rounded to bf16 as `vcvtneps2bf16` does it: to nearest even, a subnormal `f32` to a zero of its sign, a
 /// NaN to a quiet NaN, a finite value beyond the largest bf16 to infinity.
 #[inline(always)]
 pub(crate) fn round_bf16(x: f32) -> u16 {
+    if x.to_bits() & 0x7F80_0000 == 0 { (x.to_bits() >> 16) as u16 & 0x8000 } else { narrow(x) }
+}
+
+/// `x` rounded to bf16 as a value to be stored: [`round_bf16`], but subnormals stay what they are.
+#[inline(always)]
+pub(crate) fn narrow(x: f32) -> u16 {
     let bits = x.to_bits();
-    let exponent = bits & 0x7F80_0000;
-    if x.is_nan() {
-        (bits >> 16) as u16 | 0x40
-    } else if exponent == 0 {
-        (bits >> 16) as u16 & 0x8000
-    } else {
-        ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16) as u16
-    }
+    let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1));
+    ((if x.is_nan() { bits | 0x40_0000 } else { rounded }) >> 16) as u16
 }
 
 /// The `f32` of a bf16's bits.
@@ -23,6 +24,46 @@ pub(crate) fn round_bf16(x: f32) -> u16 {
 pub(crate) fn widen(bits: u16) -> f32 {
     Bf16::from_bits(bits).to_f32()
 }
+
+/// Which part of an element a packed operand holds; its bf16 rounding is what is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Piece {
+    /// All of it.
+    Whole,
+    /// Of a sum of bf16 values, the first: a finite element beyond the largest bf16 clamps to it.
+    First,
+    /// What the first leaves.
+    Second,
+    /// What the first two leave: exact but for subnormals.
+    Third,
+}
+
+impl Piece {
+    /// The pieces of an operand of this precision.
+    pub(super) const fn all(precision: Precision) -> &'static [Piece] {
+        match precision {
+            Precision::F32 | Precision::Bf16(_) => &[Piece::Whole],
+            Precision::Bf16x3(_) => &[Piece::First, Piece::Second],
+            Precision::Bf16x6(_) => &[Piece::First, Piece::Second, Piece::Third],
+        }
+    }
+
+    /// The piece of `x`, before its rounding. Every subtraction is exact; an infinity leaves NaN.
+    #[inline(always)]
+    pub(super) fn of(self, x: f32) -> f32 {
+        let rest = |x: f32| x - widen(round_bf16(x));
+        let first = || if x.is_finite() { x.clamp(-LARGEST_BF16, LARGEST_BF16) } else { x };
+        match self {
+            Piece::Whole => x,
+            Piece::First => first(),
+            Piece::Second => x - widen(round_bf16(first())),
+            Piece::Third => rest(x - widen(round_bf16(first()))),
+        }
+    }
+}
+
+/// The largest finite bf16.
+pub(super) const LARGEST_BF16: f32 = f32::from_bits(0x7F7F_0000);
 
 const SMALLEST_NORMAL: f64 = f32::MIN_POSITIVE as f64;
 
@@ -100,9 +141,28 @@ mod tests {
     }
 
     #[test]
+    fn three_pieces_are_the_number() {
+        let order = crate::Bf16Order::Pair;
+        let at_least = f32::from_bits((127 - 100) << 23);
+        for x in noise(100_000).into_iter().filter(|x| x.is_finite() && x.abs() >= at_least) {
+            let sum = |precision| {
+                let pieces = Piece::all(precision).iter().map(|piece| widen(round_bf16(piece.of(x))));
+                pieces.map(f64::from).sum::<f64>()
+            };
+            assert_eq!(sum(Precision::Bf16x6(order)), f64::from(x), "{x:e}");
+            let error = (sum(Precision::Bf16x3(order)) / f64::from(x) - 1.0).abs();
+            assert!(error <= 1.0 / (1 << 17) as f64 || x.abs() > LARGEST_BF16, "{x:e}: {error:e}");
+        }
+        assert!(Piece::Second.of(f32::INFINITY).is_nan() && Piece::First.of(f32::INFINITY).is_infinite());
+    }
+
+    #[test]
     fn bf16_rounding_is_to_nearest_even() {
         for x in noise(100_000).into_iter().filter(|x| x.is_normal() || x.is_infinite()) {
             assert_eq!(round_bf16(x), Bf16::from_f32(x).to_bits(), "{x:e}");
+        }
+        for x in noise(100_000) {
+            assert_eq!(narrow(x), Bf16::from_f32(x).to_bits(), "{x:e}");
         }
         assert_eq!((round_bf16(-1e-40), round_bf16(f32::MAX)), (0x8000, 0x7F80));
         assert!(widen(round_bf16(f32::NAN)).is_nan() && widen(round_bf16(f32::from_bits(0x7F80_0001))).is_nan());

@@ -30,36 +30,34 @@ pub(super) struct Kernel {
 impl Kernel {
     /// The kernel of this precision on this instruction set, which the machine must have.
     pub(super) fn of(precision: Precision, isa: Isa) -> Self {
-        use Precision::{Bf16, F32};
+        use Bf16Order::{Pair, Tile};
         let kernel = |rows, layout, exact_rows, run| Kernel { rows, layout, exact_rows, run };
-        match (precision, isa) {
+        match (precision.order(), isa) {
             #[cfg(target_arch = "x86_64")]
-            (F32, Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx) => kernel(12, Layout::Floats, true, avx512::f32_chain),
+            (None, Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx) => kernel(12, Layout::Floats, true, avx512::f32_chain),
             #[cfg(target_arch = "x86_64")]
-            (F32, Isa::Avx2) => kernel(12, Layout::Floats, true, avx2::f32_chain),
+            (None, Isa::Avx2) => kernel(12, Layout::Floats, true, avx2::f32_chain),
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Pair), Isa::Avx512Bf16) => kernel(12, Layout::Pairs, true, avx512::pair_native),
-            #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Pair), Isa::Amx) if Isa::Avx512Bf16.available() => {
+            (Some(Pair), Isa::Avx512Bf16 | Isa::Amx) if Isa::Avx512Bf16.available() => {
                 kernel(12, Layout::Pairs, true, avx512::pair_native)
             }
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Tile), Isa::Amx) => kernel(32, Layout::Tiles, false, amx::tile_native),
+            (Some(Tile), Isa::Amx) => kernel(32, Layout::Tiles, false, amx::tile_native),
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Pair), Isa::Avx512 | Isa::Amx) => {
+            (Some(Pair), Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx) => {
                 kernel(12, Layout::RoundedFloats, false, flushed::pair_avx512)
             }
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Tile), Isa::Avx512 | Isa::Avx512Bf16) => {
+            (Some(Tile), Isa::Avx512 | Isa::Avx512Bf16) => {
                 kernel(12, Layout::RoundedFloats, false, flushed::tile_avx512)
             }
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Pair), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::pair_avx2),
+            (Some(Pair), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::pair_avx2),
             #[cfg(target_arch = "x86_64")]
-            (Bf16(Bf16Order::Tile), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::tile_avx2),
-            (F32, _) => kernel(4, Layout::Floats, true, portable::f32_chain),
-            (Bf16(Bf16Order::Pair), _) => kernel(4, Layout::RoundedFloats, true, portable::pair),
-            (Bf16(Bf16Order::Tile), _) => kernel(4, Layout::RoundedFloats, true, portable::tile),
+            (Some(Tile), Isa::Avx2) => kernel(12, Layout::RoundedFloats, false, flushed::tile_avx2),
+            (None, _) => kernel(4, Layout::Floats, true, portable::f32_chain),
+            (Some(Pair), _) => kernel(4, Layout::RoundedFloats, true, portable::pair),
+            (Some(Tile), _) => kernel(4, Layout::RoundedFloats, true, portable::tile),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The orders of summation, one scalar at a time: the oracle the kernels must equal bit for bit.
 
-use super::exact::{add_flushed, fma, fma_flushed, round_bf16, widen};
+use super::exact::{Piece, add_flushed, fma, fma_flushed, round_bf16, widen};
 use crate::order::{K_BLOCK, tree};
 use crate::{Begin, Bf16Order, Precision, TokenChains, shard_count};
 
@@ -15,13 +15,15 @@ pub(super) fn linear(
 ) -> Vec<f32> {
     let shards = shard_count(k, min_shard);
     let cut = k.next_multiple_of(K_BLOCK) / shards;
-    let row = |data: &[f32], i: usize| padded(data[i * k..(i + 1) * k].iter().copied(), precision);
-    let (a, b): (Vec<_>, Vec<_>) = ((0..m).map(|i| row(x, i)).collect(), (0..n).map(|j| row(w, j)).collect());
+    let rows = |data: &[f32], count: usize| -> Vec<Vec<Run>> {
+        let shard = |i: usize, s: usize| (s * cut..((s + 1) * cut).min(k)).map(move |p| data[i * k + p]);
+        (0..count).map(|i| (0..shards).map(|s| run(shard(i, s), precision)).collect()).collect()
+    };
+    let (a, b) = (rows(x, m), rows(w, n));
     let mut out = Vec::new();
     for i in 0..m {
         for j in 0..n {
-            let sums = (0..shards).map(|s| s * cut..(s + 1) * cut);
-            let sums = sums.map(|s| chain(&a[i][s.clone()], &b[j][s], 0.0, precision));
+            let sums = a[i].iter().zip(&b[j]).map(|(a, b)| chain(a, b, 0.0, precision));
             let sum = tree(sums, |a, b| a + b).unwrap();
             out.push(bias.map_or(sum, |bias| sum + bias[j]));
         }
@@ -39,9 +41,10 @@ pub(super) fn weight_grad(
     precision: Precision,
     dw: &mut [f32],
 ) {
-    let columns = |data: &[f32], width: usize| -> Vec<Vec<Vec<f32>>> {
-        let lane = |lane: &std::ops::Range<usize>, at: usize| -> Vec<f32> {
-            chains.grains(lane).flat_map(|g| padded(g.map(|t| data[t * width + at]), precision)).collect()
+    // For each column, for each lane, a run for each grain.
+    let columns = |data: &[f32], width: usize| -> Vec<Vec<Vec<Run>>> {
+        let lane = |lane: &std::ops::Range<usize>, at: usize| -> Vec<Run> {
+            chains.grains(lane).map(|g| run(g.map(|t| data[t * width + at]), precision)).collect()
         };
         (0..width).map(|at| chains.lanes.iter().map(|l| lane(l, at)).collect()).collect()
     };
@@ -49,29 +52,38 @@ pub(super) fn weight_grad(
     for i in 0..n {
         for j in 0..k {
             let start = if begin == Begin::Continue { dw[i * k + j] } else { 0.0 };
-            let sums = left[i].iter().zip(&right[j]).map(|(a, b)| chain(a, b, start, precision));
+            let lane =
+                |(a, b): (&Vec<Run>, &Vec<Run>)| a.iter().zip(b).fold(start, |sum, (a, b)| chain(a, b, sum, precision));
+            let sums = left[i].iter().zip(&right[j]).map(lane);
             dw[i * k + j] = tree(sums, |a, b| a + b).unwrap();
         }
     }
 }
 
-fn padded(row: impl Iterator<Item = f32>, precision: Precision) -> Vec<f32> {
-    let mut row: Vec<f32> = match precision {
-        Precision::F32 => row.collect(),
-        Precision::Bf16(_) => row.map(|x| widen(round_bf16(x))).collect(),
+/// The pieces of consecutive elements, padded to whole blocks.
+type Run = Vec<Vec<f32>>;
+
+fn run(elements: impl Iterator<Item = f32> + Clone, precision: Precision) -> Run {
+    let piece = |piece: &Piece| {
+        let mut values: Vec<f32> = match precision {
+            Precision::F32 => elements.clone().collect(),
+            _ => elements.clone().map(|x| widen(round_bf16(piece.of(x)))).collect(),
+        };
+        values.resize(values.len().next_multiple_of(K_BLOCK), 0.0);
+        values
     };
-    row.resize(row.len().next_multiple_of(K_BLOCK), 0.0);
-    row
+    Piece::all(precision).iter().map(piece).collect()
 }
 
-fn chain(a: &[f32], b: &[f32], start: f32, precision: Precision) -> f32 {
-    let blocks = a.chunks_exact(K_BLOCK).zip(b.chunks_exact(K_BLOCK));
-    blocks.fold(start, |sum, (a, b)| match precision {
-        Precision::F32 => a.iter().zip(b).fold(sum, |c, (&a, &b)| fma(a, b, c)),
-        Precision::Bf16(Bf16Order::Pair) => {
+fn chain(a: &Run, b: &Run, start: f32, precision: Precision) -> f32 {
+    let passes = precision.passes().iter().map(|&(i, j)| (&a[i], &b[j]));
+    let blocks = passes.flat_map(|(a, b)| a.chunks_exact(K_BLOCK).zip(b.chunks_exact(K_BLOCK)));
+    blocks.fold(start, |sum, (a, b)| match precision.order() {
+        None => a.iter().zip(b).fold(sum, |c, (&a, &b)| fma(a, b, c)),
+        Some(Bf16Order::Pair) => {
             (0..K_BLOCK).step_by(2).fold(sum, |c, p| fma_flushed(a[p], b[p], fma_flushed(a[p + 1], b[p + 1], c)))
         }
-        Precision::Bf16(Bf16Order::Tile) => {
+        Some(Bf16Order::Tile) => {
             let lane = |odd: usize| (odd..K_BLOCK).step_by(2).fold(0.0, |c, p| fma_flushed(a[p], b[p], c));
             add_flushed(sum, add_flushed(lane(0), lane(1)))
         }

@@ -4,7 +4,7 @@
 //! along which products are summed. Packed, it is panels of a few free elements; a panel is one 32-deep block
 //! after the other, zeros where the operand ends. Kernels then walk both sides linearly.
 
-use super::exact::{round_bf16, widen};
+use super::exact::{Piece, round_bf16, widen};
 use super::{check_weight, shard_count};
 use crate::order::K_BLOCK;
 use crate::{OpError, Precision, TokenChains};
@@ -33,10 +33,7 @@ pub(super) enum Layout {
 impl Layout {
     /// The layout of the right side.
     pub(super) fn of_panels(precision: Precision) -> Self {
-        match precision {
-            Precision::F32 => Layout::Floats,
-            Precision::Bf16(_) => Layout::Pairs,
-        }
+        if precision.order().is_some() { Layout::Pairs } else { Layout::Floats }
     }
 
     /// Bytes of one block of a panel `width` wide.
@@ -97,25 +94,46 @@ impl Source {
     }
 }
 
+/// The blocks of one chain. The passes of a split rung are made run by run: a shard is one run, a lane has one for
+/// each grain, so that cutting it into micro-batches changes nothing.
+pub(super) struct Chain(Vec<Range<usize>>);
+
+impl Chain {
+    /// The chain whose runs follow each other.
+    pub(super) fn new(runs: Vec<Range<usize>>) -> Self {
+        debug_assert!(runs.windows(2).all(|pair| pair[0].end == pair[1].start));
+        Chain(runs)
+    }
+
+    /// Its runs in order, or all of it as one where there is a single pass.
+    pub(super) fn runs(&self, split: bool) -> impl Iterator<Item = Range<usize>> {
+        let whole = self.0.first().zip(self.0.last()).map(|(first, last)| first.start..last.end);
+        self.0.iter().filter(move |_| split).cloned().chain(whole.filter(|_| !split))
+    }
+}
+
 /// Blocks of an unbroken depth of `k`.
 pub(super) fn whole_blocks(k: usize) -> Vec<(usize, usize)> {
     (0..k).step_by(K_BLOCK).map(|at| (at, K_BLOCK.min(k - at))).collect()
 }
 
 /// Blocks of tokens, and which of them each lane owns: every grain starts a fresh one.
-pub(super) fn token_blocks(chains: &TokenChains) -> (Vec<(usize, usize)>, Vec<Range<usize>>) {
-    let (mut blocks, mut lanes) = (Vec::new(), Vec::new());
-    for lane in &chains.lanes {
-        let start = blocks.len();
-        for grain in chains.grains(lane) {
+pub(super) fn token_blocks(chains: &TokenChains) -> (Vec<(usize, usize)>, Vec<Chain>) {
+    let mut blocks = Vec::new();
+    let lanes = chains.lanes.iter().map(|lane| {
+        let grains = chains.grains(lane).map(|grain| {
+            let start = blocks.len();
             blocks.extend(whole_blocks(grain.len()).into_iter().map(|(at, len)| (grain.start + at, len)));
-        }
-        lanes.push(start..blocks.len());
-    }
+            start..blocks.len()
+        });
+        Chain::new(grains.collect())
+    });
+    let lanes = lanes.collect();
     (blocks, lanes)
 }
 
-/// Packs panels `panels` of blocks `blocks` of `source`; `out` is where panel 0, block 0 would lie.
+/// Packs panels `panels` of blocks `blocks` of `source`, a panel one piece after the other; `out` is where panel 0,
+/// block 0 would lie.
 ///
 /// # Safety
 /// `out` leaves room for the whole packed operand from panel `panels.start` on, and nobody else touches the
@@ -124,28 +142,22 @@ pub(super) unsafe fn pack(
     source: &Source,
     width: usize,
     layout: Layout,
+    pieces: &[Piece],
     panels: Range<usize>,
     blocks: Range<usize>,
     out: *mut u8,
     isa: Isa,
 ) {
     let block_bytes = layout.block_bytes(width);
-    let panel_bytes = source.blocks.len() * block_bytes;
+    let piece_bytes = source.blocks.len() * block_bytes;
+    let pack_block = block_packer(isa);
     let one = |panel: usize, block: usize| {
-        // SAFETY: the room is promised by the caller; free elements and depths are inside the operand.
-        unsafe {
-            let at = out.add(panel * panel_bytes + block * block_bytes);
-            let free = panel * width..((panel + 1) * width).min(source.free);
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => pack_avx512::plain(source, width, layout, free, block, at),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Bf16 | Isa::Amx if isa::available().contains(&Isa::Avx512Bf16) => {
-                    pack_avx512::native(source, width, layout, free, block, at)
-                }
-                #[cfg(target_arch = "x86_64")]
-                Isa::Amx => pack_avx512::plain(source, width, layout, free, block, at),
-                _ => plain(source, width, layout, free, block, at),
+        for (nth, &piece) in pieces.iter().enumerate() {
+            // SAFETY: the room is promised by the caller; free elements and depths are inside the operand.
+            unsafe {
+                let at = out.add((panel * pieces.len() + nth) * piece_bytes + block * block_bytes);
+                let free = panel * width..((panel + 1) * width).min(source.free);
+                pack_block(source, width, layout, piece, free, block, at);
             }
         }
     };
@@ -163,6 +175,19 @@ pub(super) unsafe fn pack(
     }
 }
 
+/// Packs one piece of one block of one panel: `(source, width, layout, piece, free, block, out)`.
+type PackBlock = unsafe fn(&Source, usize, Layout, Piece, Range<usize>, usize, *mut u8);
+
+fn block_packer(isa: Isa) -> PackBlock {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16 | Isa::Amx if Isa::Avx512Bf16.available() => pack_avx512::native,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => pack_avx512::plain,
+        _ => plain,
+    }
+}
+
 /// One block of one panel, element by element.
 ///
 /// # Safety
@@ -171,6 +196,7 @@ pub(super) unsafe fn plain(
     source: &Source,
     width: usize,
     layout: Layout,
+    piece: Piece,
     free: Range<usize>,
     block: usize,
     out: *mut u8,
@@ -180,7 +206,7 @@ pub(super) unsafe fn plain(
         for lane in 0..width {
             let inside = depth < len && free.start + lane < free.end;
             // SAFETY: tested just now.
-            let x = if inside { unsafe { source.at(free.start + lane, start + depth) } } else { 0.0 };
+            let x = if inside { piece.of(unsafe { source.at(free.start + lane, start + depth) }) } else { 0.0 };
             // SAFETY: `out` has room for one block of this layout.
             unsafe {
                 match layout {
@@ -202,14 +228,22 @@ pub(super) struct Panels {
     data: Tensor,
     /// Bytes from one panel to the next.
     pub(super) stride: usize,
+    /// Bytes from one piece of a panel to the next.
+    piece_stride: usize,
     pub(super) block_bytes: usize,
 }
 
 impl Panels {
     pub(super) fn new(free: usize, blocks: usize, precision: Precision) -> Self {
         let block_bytes = Layout::of_panels(precision).block_bytes(PANEL);
-        let stride = blocks * block_bytes;
-        Panels { data: Tensor::recycled::<u8>([free.div_ceil(PANEL) * stride]), stride, block_bytes }
+        let piece_stride = blocks * block_bytes;
+        let stride = Piece::all(precision).len() * piece_stride;
+        Panels { data: Tensor::recycled::<u8>([free.div_ceil(PANEL) * stride]), stride, piece_stride, block_bytes }
+    }
+
+    /// Where block `block` of piece `piece` lies in a panel.
+    pub(super) fn offset(&self, piece: usize, block: usize) -> usize {
+        piece * self.piece_stride + block * self.block_bytes
     }
 
     pub(super) fn ptr(&self) -> *const u8 {
@@ -233,7 +267,7 @@ impl Panels {
             let cut = |n: usize| i * n / pieces..(i + 1) * n / pieces;
             let (p, b) = if along_free { (0..panels, cut(blocks)) } else { (cut(panels), 0..blocks) };
             // SAFETY: pieces are disjoint, and `new` made room for all of them.
-            unsafe { pack(source, PANEL, layout, p, b, out.get(), isa) };
+            unsafe { pack(source, PANEL, layout, Piece::all(precision), p, b, out.get(), isa) };
         });
     }
 }
@@ -304,8 +338,8 @@ impl PackedWeight {
     }
 
     /// The blocks of each shard.
-    pub(super) fn chains(&self) -> Vec<Range<usize>> {
+    pub(super) fn chains(&self) -> Vec<Chain> {
         let each = self.k.div_ceil(K_BLOCK) / self.shards;
-        (0..self.shards).map(|s| s * each..(s + 1) * each).collect()
+        (0..self.shards).map(|s| Chain::new(vec![s * each..(s + 1) * each])).collect()
     }
 }

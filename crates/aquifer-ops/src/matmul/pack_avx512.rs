@@ -1,23 +1,25 @@
 //! Packing one block of a panel with AVX-512: rounding, pairing and transposing in registers.
 
+use super::exact::{LARGEST_BF16, Piece};
 use super::pack::{Layout, Source};
 use aquifer_tensor::DType;
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-/// Sixteen elements from element `at` on, widened to f32; zeros where `mask` has none.
+/// The piece of sixteen elements from element `at` on, in f32; zeros where `mask` has none.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn load<const HALF: bool>(base: *const u8, at: usize, mask: u16) -> __m512 {
+unsafe fn load<const HALF: bool, const SPLIT: bool>(base: *const u8, at: usize, mask: u16, piece: Piece) -> __m512 {
     // SAFETY: masked lanes are not touched; the caller's mask covers only elements of the operand.
-    unsafe {
+    let x = unsafe {
         if HALF {
             let half = _mm256_maskz_loadu_epi16(mask, base.cast::<i16>().wrapping_add(at));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)))
         } else {
             _mm512_maskz_loadu_ps(mask, base.cast::<f32>().wrapping_add(at))
         }
-    }
+    };
+    if SPLIT { piece_of(piece, x) } else { x }
 }
 
 /// The first `n` of sixteen.
@@ -25,17 +27,61 @@ fn first(n: usize) -> u16 {
     if n >= 16 { 0xFFFF } else { (1 << n) - 1 }
 }
 
-/// Rounds to bf16 in the upper half of each lane; the lower half is left over.
+/// Rounds to bf16 in the upper half of each lane; the lower half is left over. Subnormals stay.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn narrow_high(x: __m512) -> __m512i {
+    let bits = _mm512_castps_si512(x);
+    let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+    let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+    _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x40_0000))
+}
+
+/// [`narrow`](super::exact::narrow) in the lower half of each lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn narrow(x: __m512) -> __m512i {
+    _mm512_srli_epi32::<16>(narrow_high(x))
+}
+
+/// [`round_bf16`](super::exact::round_bf16) in the upper half of each lane; the lower half is left over.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn round_high(x: __m512) -> __m512i {
     let bits = _mm512_castps_si512(x);
-    let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-    let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
     let no_exponent = _mm512_testn_epi32_mask(bits, _mm512_set1_epi32(0x7F80_0000));
-    let flushed = _mm512_mask_and_epi32(rounded, no_exponent, bits, _mm512_set1_epi32(i32::MIN));
-    let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
-    _mm512_mask_or_epi32(flushed, nan, bits, _mm512_set1_epi32(0x40_0000))
+    _mm512_mask_and_epi32(narrow_high(x), no_exponent, bits, _mm512_set1_epi32(i32::MIN))
+}
+
+/// The upper half of each lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn upper(x: __m512i) -> __m512i {
+    _mm512_and_si512(x, _mm512_set1_epi32(0xFFFF_0000_u32 as i32))
+}
+
+/// [`Piece::of`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn piece_of(piece: Piece, x: __m512) -> __m512 {
+    let rest = |x: __m512, taken: __m512| _mm512_sub_ps(x, _mm512_castsi512_ps(upper(round_high(taken))));
+    let first = || {
+        let (bits, size) = (_mm512_castps_si512(x), _mm512_abs_ps(x));
+        let beyond = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(size, _mm512_set1_ps(LARGEST_BF16));
+        let clamped = _mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(beyond, size, _mm512_set1_ps(f32::INFINITY));
+        // Towards zero, the largest bf16 is the next.
+        _mm512_castsi512_ps(_mm512_mask_mov_epi32(bits, clamped, upper(bits)))
+    };
+    match piece {
+        Piece::Whole => x,
+        Piece::First => first(),
+        Piece::Second => rest(x, first()),
+        Piece::Third => {
+            let left = rest(x, first());
+            rest(left, left)
+        }
+    }
 }
 
 /// Sixteen pairs from their even and their odd members.
@@ -126,34 +172,40 @@ macro_rules! packer {
             source: &Source,
             width: usize,
             layout: Layout,
+            piece: Piece,
             free: Range<usize>,
             block: usize,
             out: *mut u8,
         ) {
             let out = out.cast::<i32>();
+            let (half, split) = (source.dtype == DType::Bf16, piece != Piece::Whole);
+            let pack = match (source.free_stride == 1, source.depth_stride == 1, half, split) {
+                (_, true, false, false) => $along_depth::<false, false>,
+                (_, true, false, true) => $along_depth::<false, true>,
+                (_, true, true, false) => $along_depth::<true, false>,
+                (_, true, true, true) => $along_depth::<true, true>,
+                (true, _, false, false) => $along_free::<false, false>,
+                (true, _, false, true) => $along_free::<false, true>,
+                (true, _, true, false) => $along_free::<true, false>,
+                (true, _, true, true) => $along_free::<true, true>,
+                // SAFETY: the caller's word.
+                _ => return unsafe { super::pack::plain(source, width, layout, piece, free, block, out.cast()) },
+            };
             // SAFETY: the caller's word.
-            unsafe {
-                match (source.free_stride == 1, source.depth_stride == 1, source.dtype == DType::F32) {
-                    (_, true, true) => $along_depth::<false>(source, width, layout, free, block, out),
-                    (_, true, false) => $along_depth::<true>(source, width, layout, free, block, out),
-                    (true, _, true) => $along_free::<false>(source, width, layout, free, block, out),
-                    (true, _, false) => $along_free::<true>(source, width, layout, free, block, out),
-                    _ => super::pack::plain(source, width, layout, free, block, out.cast()),
-                }
-            }
+            unsafe { pack(source, width, layout, piece, free, block, out) };
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn $along_free<const HALF: bool>(
+        unsafe fn $along_free<const HALF: bool, const SPLIT: bool>(
             source: &Source,
             width: usize,
             layout: Layout,
+            piece: Piece,
             free: Range<usize>,
             block: usize,
             out: *mut i32,
         ) {
             let (start, len) = source.blocks[block];
-            let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
             for group in (0..width).step_by(16) {
                 let lanes = (width - group).min(16);
                 let (inside, store) = (first(free.len().saturating_sub(group).min(lanes)), first(lanes));
@@ -162,7 +214,7 @@ macro_rules! packer {
                     ($depth:expr) => {{
                         let depth = $depth;
                         let mask = if depth < len { inside } else { 0 };
-                        load::<HALF>(source.ptr, base + depth * source.depth_stride, mask)
+                        load::<HALF, SPLIT>(source.ptr, base + depth * source.depth_stride, mask, piece)
                     }};
                 }
                 // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups; a prefetch of
@@ -182,7 +234,7 @@ macro_rules! packer {
                         }
                         Layout::RoundedFloats => {
                             for depth in 0..32 {
-                                let x = _mm512_and_si512(round_high(row!(depth)), upper);
+                                let x = upper(round_high(row!(depth)));
                                 _mm512_mask_storeu_epi32(out.add(depth * width + group), store, x);
                             }
                         }
@@ -208,16 +260,16 @@ macro_rules! packer {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn $along_depth<const HALF: bool>(
+        unsafe fn $along_depth<const HALF: bool, const SPLIT: bool>(
             source: &Source,
             width: usize,
             layout: Layout,
+            piece: Piece,
             free: Range<usize>,
             block: usize,
             out: *mut i32,
         ) {
             let (start, len) = source.blocks[block];
-            let upper = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
             let (low, high) = (first(len), first(len.saturating_sub(16)));
             for group in (0..width).step_by(16) {
                 let lanes = (width - group).min(16);
@@ -228,7 +280,7 @@ macro_rules! packer {
                     ($lane:expr, $depth:expr, $mask:expr) => {{
                         let lane = $lane;
                         let mask = if lane < here { $mask } else { 0 };
-                        load::<HALF>(source.ptr, base + lane * source.free_stride + $depth, mask)
+                        load::<HALF, SPLIT>(source.ptr, base + lane * source.free_stride + $depth, mask, piece)
                     }};
                 }
                 // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups; a prefetch
@@ -242,7 +294,7 @@ macro_rules! packer {
                             }
                             if layout == Layout::RoundedFloats {
                                 for lane in 0..16 {
-                                    rows[lane] = _mm512_and_si512(round_high(_mm512_castsi512_ps(rows[lane])), upper);
+                                    rows[lane] = upper(round_high(_mm512_castsi512_ps(rows[lane])));
                                 }
                             }
                             let columns = transpose(rows);

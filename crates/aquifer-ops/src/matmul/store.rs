@@ -1,43 +1,93 @@
-//! The end of a tile: joins with waiting sums, bias, and the edge of the output.
+//! The end of a tile: joins with waiting sums, what the caller wants done to the finished sum, and the edge and
+//! the element type of the output.
 
+use super::blocks::Output;
+use super::exact::narrow;
 use super::pack::PANEL;
-use aquifer_tensor::Isa;
+use aquifer_tensor::threads::SendPtr;
+use aquifer_tensor::{DType, Isa};
 
-/// Where a tile belongs.
+/// What is done to finished sums on their way out, each step rounded to f32; the conversion to the output's type
+/// comes after all of it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Epilogue<'a> {
+    /// Added to every row; as long as a row.
+    pub(super) bias: Option<&'a [f32]>,
+}
+
+impl Epilogue<'_> {
+    /// Whether sums leave as they are.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.bias.is_none()
+    }
+}
+
+/// Where a tile belongs in the output.
 pub(super) struct Region {
-    pub(super) ptr: *mut f32,
-    /// From one row to the next.
-    pub(super) stride: usize,
+    pub(super) ptr: *mut u8,
+    dtype: DType,
+    /// Elements from one row to the next.
+    stride: usize,
+    /// Its first column in the output.
+    column: usize,
     pub(super) rows: usize,
     /// At most 32.
     pub(super) columns: usize,
 }
 
 impl Region {
-    /// Copies the region into a tile, zeros beyond its columns.
+    /// The part of `out` from (`row`, `column`) on.
+    pub(super) fn new(out: &Output, [row, column]: [usize; 2], [rows, columns]: [usize; 2]) -> Self {
+        let Output { ptr, dtype, stride } = *out;
+        Region {
+            ptr: ptr.get().wrapping_add((row * stride + column) * dtype.size()),
+            dtype,
+            stride,
+            column,
+            rows,
+            columns,
+        }
+    }
+
+    /// Copies the region, of f32, into a tile, zeros beyond its columns.
     ///
     /// # Safety
     /// The region is readable and the tile has its rows.
     pub(super) unsafe fn load(&self, tile: *mut f32) {
         for row in 0..self.rows {
-            for column in 0..PANEL {
-                // SAFETY: inside the region; the tile has 32 columns.
-                unsafe {
-                    let inside = column < self.columns;
-                    let x = if inside { *self.ptr.add(row * self.stride + column) } else { 0.0 };
-                    *tile.add(row * PANEL + column) = x;
-                }
-            }
+            // SAFETY: inside the region, which is of f32; the tile has 32 columns.
+            let (from, to) = unsafe {
+                let from = self.ptr.cast::<f32>().add(row * self.stride);
+                (
+                    std::slice::from_raw_parts(from, self.columns),
+                    std::slice::from_raw_parts_mut(tile.add(row * PANEL), PANEL),
+                )
+            };
+            to[..self.columns].copy_from_slice(from);
+            to[self.columns..].fill(0.0);
         }
     }
+}
+
+/// `slot = … (waiting[1] + (waiting[0] + tile)) …`.
+///
+/// # Safety
+/// `tile`, `slot` and each of `waiting` hold `rows` rows of 32; nobody else touches the tile, whose contents are
+/// lost, or the slot, which may be the last of `waiting`.
+pub(super) unsafe fn join(tile: *mut f32, waiting: &[*const f32], slot: *mut f32, rows: usize, isa: Isa) {
+    let out = Output { ptr: SendPtr(slot.cast()), dtype: DType::F32, stride: PANEL };
+    let region = Region::new(&out, [0, 0], [rows, PANEL]);
+    // SAFETY: the caller's word.
+    unsafe { finish(tile, waiting, &Epilogue::default(), &region, isa) };
 }
 
 /// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`, each addition rounded.
 ///
 /// # Safety
-/// `tile` and each of `waiting` hold the target's rows of 32; `bias` its columns; nobody else touches the target
-/// or the tile, whose contents are lost.
-pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region, isa: Isa) {
+/// `tile` and each of `waiting` hold the target's rows of 32; nobody else touches the target or the tile, whose
+/// contents are lost.
+pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], epilogue: &Epilogue, target: &Region, isa: Isa) {
+    let bias = epilogue.bias.map(|bias| &bias[target.column..target.column + target.columns]);
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has what the caller chose.
@@ -48,30 +98,33 @@ pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], bias: Option
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn finish_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
     use std::arch::x86_64::*;
     let mask = u32::MAX >> (PANEL - target.columns);
-    let (low, high) = (mask as u16, (mask >> 16) as u16);
+    let masks = [mask as u16, (mask >> 16) as u16];
     // SAFETY: masks keep to the target's columns; the rest is the caller's word.
     unsafe {
-        let offsets = bias.map(|bias| {
-            let right = bias.as_ptr().wrapping_add(16);
-            [_mm512_maskz_loadu_ps(low, bias.as_ptr()), _mm512_maskz_loadu_ps(high, right)]
-        });
+        let offsets = bias
+            .map(|bias| [0, 1].map(|half| _mm512_maskz_loadu_ps(masks[half], bias.as_ptr().wrapping_add(16 * half))));
         for row in 0..target.rows {
-            let at = row * PANEL;
-            let mut sums = [_mm512_loadu_ps(tile.add(at)), _mm512_loadu_ps(tile.add(at + 16))];
-            for &left in waiting {
-                sums[0] = _mm512_add_ps(sums[0], _mm512_loadu_ps(left.add(at)));
-                sums[1] = _mm512_add_ps(sums[1], _mm512_loadu_ps(left.add(at + 16)));
+            for half in [0, 1] {
+                let at = row * PANEL + 16 * half;
+                let mut sum = _mm512_loadu_ps(tile.add(at));
+                for &left in waiting {
+                    sum = _mm512_add_ps(sum, _mm512_loadu_ps(left.add(at)));
+                }
+                if let Some(offsets) = offsets {
+                    sum = _mm512_add_ps(sum, offsets[half]);
+                }
+                let out = row * target.stride + 16 * half;
+                if target.dtype == DType::F32 {
+                    _mm512_mask_storeu_ps(target.ptr.cast::<f32>().wrapping_add(out), masks[half], sum);
+                } else {
+                    let rounded = _mm512_cvtepi32_epi16(super::pack_avx512::narrow(sum));
+                    _mm256_mask_storeu_epi16(target.ptr.cast::<i16>().wrapping_add(out), masks[half], rounded);
+                }
             }
-            if let Some(offsets) = offsets {
-                sums = [_mm512_add_ps(sums[0], offsets[0]), _mm512_add_ps(sums[1], offsets[1])];
-            }
-            let out = target.ptr.add(row * target.stride);
-            _mm512_mask_storeu_ps(out, low, sums[0]);
-            _mm512_mask_storeu_ps(out.wrapping_add(16), high, sums[1]);
         }
     }
 }
@@ -89,7 +142,16 @@ unsafe fn finish_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f3
         if let Some(bias) = bias {
             sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
-        // SAFETY: inside the target; its columns are at most 32.
-        unsafe { target.ptr.add(row * target.stride).copy_from_nonoverlapping(sums.as_ptr(), target.columns) };
+        let sums = &sums[..target.columns];
+        let at = row * target.stride;
+        // SAFETY: inside the target.
+        unsafe {
+            if target.dtype == DType::F32 {
+                target.ptr.cast::<f32>().add(at).copy_from_nonoverlapping(sums.as_ptr(), sums.len());
+            } else {
+                let out = std::slice::from_raw_parts_mut(target.ptr.cast::<u16>().add(at), sums.len());
+                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = narrow(sum));
+            }
+        }
     }
 }

@@ -1,10 +1,7 @@
 use super::*;
-use crate::Bf16Order;
 use aquifer_tensor::random::Stream;
 use aquifer_tensor::{Bf16, Tensor, isa, threads};
 use proptest::prelude::*;
-
-const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16(Bf16Order::Pair), Precision::Bf16(Bf16Order::Tile)];
 
 /// What the numbers are like.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +47,10 @@ fn product(x: &Tensor, w: &Tensor, bias: Option<&[f32]>, min_shard: usize, preci
     out.as_f32().to_vec()
 }
 
-/// Runs `check` under every instruction set of this machine and under 1, 2 and 3 threads.
+/// Runs `check` under every instruction set of this machine, on one thread and on three.
 fn everywhere(check: impl Fn(&str)) {
     for &isa in isa::available() {
-        for n in [1, 2, 3] {
+        for n in [1, 3] {
             isa::with(isa, || threads::with(n, || check(&format!("{isa}, {n} threads"))));
         }
     }
@@ -79,7 +76,7 @@ fn products_equal_the_scalar_model_everywhere() {
         for kind in [Kind::Plain, Kind::Tiny, Kind::Wild] {
             let [m, n, k] = shape;
             let (x, w, bias) = (noise("x", [m, k], kind), noise("w", [n, k], kind), noise("b", [1, n], kind));
-            for precision in PRECISIONS {
+            for precision in Precision::ALL {
                 let bias = (m % 2 == 1).then_some(bias.as_f32());
                 let want = model::linear(x.as_f32(), w.as_f32(), bias, shape, min_shard, precision);
                 everywhere(|how| {
@@ -115,7 +112,7 @@ fn weight_gradients_equal_the_scalar_model_everywhere() {
         let t = chains.rows().end;
         for kind in [Kind::Plain, Kind::Tiny, Kind::Wild] {
             let (dy, x, before) = (noise("dy", [t, n], kind), noise("x", [t, k], kind), noise("dw", [n, k], kind));
-            for precision in PRECISIONS {
+            for precision in Precision::ALL {
                 let begins: &[Begin] =
                     if chains.lanes.len() == 1 { &[Begin::Fresh, Begin::Continue] } else { &[Begin::Fresh] };
                 for &begin in begins {
@@ -140,7 +137,7 @@ fn weight_gradients_equal_the_scalar_model_everywhere() {
 fn a_row_alone_equals_the_row_in_a_batch() {
     let (m, n, k) = (63, 200, 1536);
     let (x, w) = (noise("x", [m, k], Kind::Plain), noise("w", [n, k], Kind::Plain));
-    for precision in PRECISIONS {
+    for precision in Precision::ALL {
         let packed = PackedWeight::new(&w.view(), 256, precision).unwrap();
         let together = product(&x, &w, None, 256, precision);
         for i in [0, 1, 12, 40, 62] {
@@ -155,7 +152,7 @@ fn a_row_alone_equals_the_row_in_a_batch() {
 fn a_lane_in_micro_batches_equals_one_call() {
     let (grain, grains, n, k) = (50, 6, 40, 70);
     let (dy, x) = (noise("dy", [grain * grains, n], Kind::Plain), noise("x", [grain * grains, k], Kind::Plain));
-    for precision in PRECISIONS {
+    for precision in Precision::ALL {
         let sum = |pieces: &[usize]| {
             let mut dw = Tensor::poisoned::<f32>([n, k]);
             let mut done = 0;
@@ -192,7 +189,7 @@ fn transposes_bf16_and_windows_pack_alike() {
     let window: Vec<f32> = wide.as_f32().chunks(2 * k + 1).flat_map(|row| row[3..3 + k].to_vec()).collect();
     let window = Tensor::from_f32(&window, [m, k]);
     everywhere(|how| {
-        for precision in PRECISIONS {
+        for precision in Precision::ALL {
             let plain = product(&x, &w, None, 256, precision);
             let run = |x: View, w: View| {
                 let packed = PackedWeight::new(&w, 256, precision).unwrap();
@@ -215,17 +212,24 @@ fn transposes_bf16_and_windows_pack_alike() {
 }
 
 #[test]
-fn errors_stay_within_their_budget() {
-    for (m, n, k) in [(9, 33, 384), (5, 40, 2048), (3, 7, 8192)] {
-        let (x, w) = (noise("x", [m, k], Kind::Plain), noise("w", [n, k], Kind::Plain));
-        let wide = |t: &Tensor| t.as_f32().iter().map(|&x| x as f64).collect::<Vec<_>>();
-        let want = reference(&wide(&x), &wide(&w), None, [m, n, k]);
-        let rms = (want.iter().map(|x| x * x).sum::<f64>() / want.len() as f64).sqrt();
-        for precision in PRECISIONS {
-            let budget = if precision == Precision::F32 { 1e-5 } else { 2e-2 };
-            let got = product(&x, &w, None, 256, precision);
-            let worst = got.iter().zip(&want).map(|(&g, w)| (g as f64 - w).abs()).fold(0.0, f64::max) / rms;
-            assert!(worst < budget, "{precision}, k = {k}: {worst:e} of rms");
+fn bf16_outputs_are_the_f32_ones_rounded_once() {
+    for (m, n, k, kind) in [(14, 40, 300, Kind::Wild), (25, 97, 1024, Kind::Tiny), (1, 33, 512, Kind::Plain)] {
+        let (x, w, bias) = (noise("x", [m, k], kind), noise("w", [n, k], kind), noise("b", [1, n], kind));
+        for precision in Precision::ALL {
+            let packed = PackedWeight::new(&w.view(), 256, precision).unwrap();
+            for bias in [None, Some(bias.as_f32())] {
+                let want: Vec<f32> =
+                    product(&x, &w, bias, 256, precision).iter().map(|&y| Bf16::from_f32(y).to_f32()).collect();
+                everywhere(|how| {
+                    let mut out = Tensor::poisoned::<Bf16>([m, n + 3]);
+                    linear(&x.view(), &packed, bias, &mut out.view_mut().narrow(1, 1, n)).unwrap();
+                    let out = out.to_f32();
+                    let rows = out.as_f32().chunks(n + 3);
+                    assert!(rows.clone().all(|row| row[0].is_nan() && row[n + 1].is_nan() && row[n + 2].is_nan()));
+                    let got: Vec<f32> = rows.flat_map(|row| row[1..=n].to_vec()).collect();
+                    assert_same(&got, &want, format!("{m}×{n}×{k} {precision} {how}"));
+                });
+            }
         }
     }
 }
@@ -233,7 +237,7 @@ fn errors_stay_within_their_budget() {
 #[test]
 fn nan_and_infinity_spread_to_their_row_and_column_only() {
     let (m, n, k) = (14, 40, 300);
-    for precision in PRECISIONS {
+    for precision in Precision::ALL {
         let (mut x, mut w) = (noise("x", [m, k], Kind::Plain), noise("w", [n, k], Kind::Plain));
         x.as_f32_mut()[3 * k + 299] = f32::NAN;
         w.as_f32_mut()[7 * k + 5] = f32::INFINITY;
@@ -242,8 +246,14 @@ fn nan_and_infinity_spread_to_their_row_and_column_only() {
             let out = product(&x, &w, None, 256, precision);
             for (at, &y) in out.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
-                let clamped = i == 9 && precision != Precision::F32;
-                assert_eq!(y.is_nan(), i == 3 || (clamped && j == 7 && y.is_nan()), "{i} {j} {precision} {how}");
+                let clamped = i == 9 && matches!(precision, Precision::Bf16(_));
+                // An infinity leaves no second piece: where f32 gives one, the split rungs give NaN.
+                let split = precision.passes().len() > 1 && j == 7;
+                assert_eq!(
+                    y.is_nan(),
+                    i == 3 || split || (clamped && j == 7 && y.is_nan()),
+                    "{i} {j} {precision} {how}"
+                );
                 assert_eq!(y.is_finite(), i != 3 && j != 7 && !clamped, "{i} {j} {precision} {how}");
             }
         });
@@ -293,7 +303,7 @@ fn misfits_are_refused_by_name() {
 
 #[test]
 fn empty_sides_are_no_trouble() {
-    for precision in PRECISIONS {
+    for precision in Precision::ALL {
         let none = Tensor::zeros::<f32>([0, 8]);
         let w = noise("w", [3, 8], Kind::Plain);
         assert!(product(&none, &w, None, 256, precision).is_empty());
@@ -312,7 +322,7 @@ proptest! {
     #[test]
     fn any_shape_equals_the_model(m in 1_usize..40, n in 1_usize..80, k in 1_usize..700, lanes in 1_usize..6) {
         let (x, w) = (noise("x", [m, k], Kind::Plain), noise("w", [n, k], Kind::Tiny));
-        for precision in PRECISIONS {
+        for precision in Precision::ALL {
             let want = model::linear(x.as_f32(), w.as_f32(), None, [m, n, k], 64, precision);
             assert_same(&product(&x, &w, None, 64, precision), &want, precision);
             let t = m * lanes;
