@@ -3,6 +3,7 @@
 //! Tiles are configured and released inside the block that uses them, so that no thread is left holding tile
 //! state (it costs every context switch 8 KiB) and nothing has to be undone when a task panics.
 
+use super::kernel::Call;
 use super::pack::PANEL;
 use std::arch::asm;
 
@@ -26,15 +27,8 @@ static CONFIG: Config = {
 ///
 /// # Safety
 /// See [`Run`](super::kernel::Run), with room in `c` for 32 rows; the CPU has AMX and the process may use it.
-pub(super) unsafe fn tile_native(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
+pub(super) unsafe fn tile_native(call: &Call) {
+    let &Call { a, b, blocks, c, ldc, go_on, rows, .. } = call;
     // SAFETY: the caller's word.
     unsafe {
         if !go_on {

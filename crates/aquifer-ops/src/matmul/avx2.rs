@@ -1,5 +1,6 @@
 //! The f32 chain in AVX2 with FMA.
 
+use super::kernel::Call;
 use super::pack::PANEL;
 use crate::order::K_BLOCK;
 use std::arch::x86_64::*;
@@ -10,15 +11,8 @@ const ROWS: usize = 12;
 ///
 /// # Safety
 /// See [`Run`](super::kernel::Run); the CPU has AVX2 and FMA.
-pub(super) unsafe fn f32_chain(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
+pub(super) unsafe fn f32_chain(call: &Call) {
+    let &Call { a, b, blocks, c, ldc, go_on, rows, .. } = call;
     const BY_ROWS: [unsafe fn(*const f32, *const f32, usize, *mut f32, usize, bool); 6] =
         [part::<1>, part::<2>, part::<3>, part::<4>, part::<5>, part::<6>];
     for row in (0..rows).step_by(6) {

@@ -3,88 +3,42 @@
 //! A strip of 12 rows against 32 columns keeps 24 sums in registers: enough to hide the latency of two FMA
 //! pipes, at 14 loads for 24 products.
 
-use super::kernel::Run;
+use super::kernel::{Call, Run};
 use super::pack::PANEL;
 use crate::order::K_BLOCK;
 use std::arch::x86_64::*;
 
 const ROWS: usize = 12;
 
+macro_rules! by_rows {
+    ($kernel:ident: $($rows:literal)*) => { [$($kernel::<$rows>),*] };
+}
+
 /// One FMA chain per output. Both sides are `Floats`.
 ///
 /// # Safety
 /// See [`Run`]; the CPU has AVX-512.
-pub(super) unsafe fn f32_chain(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    const BY_ROWS: [Run; ROWS] = [
-        f32_rows::<1>,
-        f32_rows::<2>,
-        f32_rows::<3>,
-        f32_rows::<4>,
-        f32_rows::<5>,
-        f32_rows::<6>,
-        f32_rows::<7>,
-        f32_rows::<8>,
-        f32_rows::<9>,
-        f32_rows::<10>,
-        f32_rows::<11>,
-        f32_rows::<12>,
-    ];
+pub(super) unsafe fn f32_chain(call: &Call) {
+    const BY_ROWS: [Run; ROWS] = by_rows!(f32_rows: 1 2 3 4 5 6 7 8 9 10 11 12);
     // SAFETY: the caller's word.
-    unsafe { BY_ROWS[rows - 1](a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { BY_ROWS[call.rows - 1](call) }
 }
 
 /// `C ← fma(even, fma(odd, C))` by `vdpbf16ps`. Both sides are `Pairs`.
 ///
 /// # Safety
 /// See [`Run`]; the CPU has AVX-512 with bf16.
-pub(super) unsafe fn pair_native(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    const BY_ROWS: [Run; ROWS] = [
-        pair_rows::<1>,
-        pair_rows::<2>,
-        pair_rows::<3>,
-        pair_rows::<4>,
-        pair_rows::<5>,
-        pair_rows::<6>,
-        pair_rows::<7>,
-        pair_rows::<8>,
-        pair_rows::<9>,
-        pair_rows::<10>,
-        pair_rows::<11>,
-        pair_rows::<12>,
-    ];
+pub(super) unsafe fn pair_native(call: &Call) {
+    const BY_ROWS: [Run; ROWS] = by_rows!(pair_rows: 1 2 3 4 5 6 7 8 9 10 11 12);
     // SAFETY: the caller's word.
-    unsafe { BY_ROWS[rows - 1](a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { BY_ROWS[call.rows - 1](call) }
 }
 
 macro_rules! rows_kernel {
     ($name:ident, $features:literal, $steps:expr, |$a:ident, $b:ident, $sum:ident| $step:expr) => {
         #[target_feature(enable = $features)]
-        unsafe fn $name<const R: usize>(
-            a: *const u8,
-            b: *const u8,
-            blocks: usize,
-            c: *mut f32,
-            ldc: usize,
-            go_on: bool,
-            _rows: usize,
-        ) {
-            let (mut a, mut b) = (a.cast::<f32>(), b.cast::<f32>());
+        unsafe fn $name<const R: usize>(&Call { a, b, blocks, c, ldc, go_on, next, .. }: &Call) {
+            let (mut a, mut b, mut next) = (a.cast::<f32>(), b.cast::<f32>(), next);
             let mut sums = [[_mm512_setzero_ps(); 2]; R];
             // SAFETY: the strip and the panel hold `blocks` blocks, `c` has R rows of 32 columns.
             unsafe {
@@ -95,6 +49,9 @@ macro_rules! rows_kernel {
                     }
                 }
                 for _ in 0..blocks * $steps / 4 {
+                    // One line at a time: many at once would hold up the loads of this call.
+                    _mm_prefetch::<_MM_HINT_T1>(next.cast());
+                    next = next.wrapping_add(64);
                     for step in 0..4 {
                         let $b = [_mm512_load_ps(b.add(step * PANEL)), _mm512_load_ps(b.add(step * PANEL + 16))];
                         for r in 0..R {

@@ -1,7 +1,7 @@
 //! One product as tasks: a block of rows against a range of panels, shard by shard, joined as it goes.
 
 use super::exact::Piece;
-use super::kernel::{Kernel, MAX_ROWS};
+use super::kernel::{Call, Kernel, MAX_ROWS};
 use super::pack::{Chain, PANEL, Panels, Source, pack};
 use super::store::{Epilogue, Region, finish, join};
 use crate::Precision;
@@ -97,11 +97,13 @@ impl Product<'_> {
     /// The kernel calls of a chain, in its order: run by run, pass by pass, ascending.
     fn steps(&self, kernel: &Kernel, chain: &Chain) -> Vec<Step> {
         let passes = self.precision.passes();
-        let part = (PART_BYTES / self.right.block_bytes).max(1);
+        let most = (PART_BYTES / self.right.block_bytes).max(1);
         let left_block = kernel.layout.block_bytes(kernel.rows);
         let left_piece = self.left.blocks.len() * left_block;
         let mut steps = Vec::new();
         for run in chain.runs(passes.len() > 1) {
+            let parts = run.len().div_ceil(most).max(1);
+            let part = run.len().div_ceil(parts).max(1);
             for &(a, b) in passes {
                 for at in run.clone().step_by(part) {
                     let blocks = part.min(run.end - at);
@@ -208,17 +210,30 @@ impl Product<'_> {
                         }
                     };
                     for (nth, step) in steps.iter().enumerate() {
+                        // While the strips pass by this part of a panel, each fetches its share of the next.
+                        let (next_panel, next_step) =
+                            if nth + 1 < steps.len() { (panel, steps[nth + 1]) } else { (panel + 1, steps[0]) };
+                        let next = right.wrapping_add(next_panel * self.right.stride + next_step.right);
+                        let share = next_step.blocks * self.right.block_bytes / strips.len();
                         for strip in 0..strips.len() {
                             let region = region(strip);
-                            let (c, stride) = home(strip, &region);
-                            let a = left.wrapping_add(strip * strip_bytes + step.left);
-                            let b = right.wrapping_add(panel * self.right.stride + step.right);
+                            let (c, ldc) = home(strip, &region);
+                            let call = Call {
+                                a: left.wrapping_add(strip * strip_bytes + step.left),
+                                b: right.wrapping_add(panel * self.right.stride + step.right),
+                                blocks: step.blocks,
+                                c,
+                                ldc,
+                                go_on: nth > 0 || self.go_on,
+                                rows: region.rows,
+                                next: next.wrapping_add(strip * share),
+                            };
                             // SAFETY: strip, panel and home are inside their buffers; this task alone writes `c`.
                             unsafe {
                                 if nth == 0 && self.go_on && !direct(&region) {
                                     region.load(c);
                                 }
-                                (kernel.run)(a, b, step.blocks, c, stride, nth > 0 || self.go_on, region.rows);
+                                (kernel.run)(&call);
                             }
                             if nth == steps.len() - 1 {
                                 end(strip);

@@ -7,6 +7,7 @@
 //! The left side is `RoundedFloats` in strips of 12 rows, the right `Pairs`: a pair's even member is its lower
 //! half shifted up, its odd member the upper half with the lower masked away.
 
+use super::kernel::Call;
 use super::pack::PANEL;
 use std::arch::asm;
 
@@ -25,95 +26,54 @@ type Part = unsafe fn(*const f32, *const f32, usize, *mut f32, usize);
 ///
 /// # Safety
 /// See [`Run`](super::kernel::Run), with room in `c` for 12 rows; the CPU has AVX-512.
-pub(super) unsafe fn pair_avx512(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    let (part, height): (Part, usize) = match rows {
+pub(super) unsafe fn pair_avx512(call: &Call) {
+    let (part, height): (Part, usize) = match call.rows {
         1 => (pair_512_1, 1),
         2..=4 => (pair_512_4, 4),
         _ => (pair_512_12, 12),
     };
     // SAFETY: the caller's word.
-    unsafe { in_parts(part, [height, PANEL], a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { in_parts(part, [height, PANEL], call) }
 }
 
 /// `tile` order, 6 rows by 32 columns at a time.
 ///
 /// # Safety
 /// As [`pair_avx512`].
-pub(super) unsafe fn tile_avx512(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    let (part, height): (Part, usize) = match rows {
+pub(super) unsafe fn tile_avx512(call: &Call) {
+    let (part, height): (Part, usize) = match call.rows {
         1 => (tile_512_1, 1),
         2 => (tile_512_2, 2),
         _ => (tile_512_6, 6),
     };
     // SAFETY: the caller's word.
-    unsafe { in_parts(part, [height, PANEL], a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { in_parts(part, [height, PANEL], call) }
 }
 
 /// `pair` order, 6 rows by 16 columns at a time.
 ///
 /// # Safety
 /// As [`pair_avx512`], with AVX2 and FMA.
-pub(super) unsafe fn pair_avx2(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    let (part, height): (Part, usize) = if rows == 1 { (pair_256_1, 1) } else { (pair_256_6, 6) };
+pub(super) unsafe fn pair_avx2(call: &Call) {
+    let (part, height): (Part, usize) = if call.rows == 1 { (pair_256_1, 1) } else { (pair_256_6, 6) };
     // SAFETY: the caller's word.
-    unsafe { in_parts(part, [height, 16], a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { in_parts(part, [height, 16], call) }
 }
 
 /// `tile` order, 3 rows by 16 columns at a time.
 ///
 /// # Safety
 /// As [`pair_avx2`].
-pub(super) unsafe fn tile_avx2(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    let (part, height): (Part, usize) = if rows == 1 { (tile_256_1, 1) } else { (tile_256_3, 3) };
+pub(super) unsafe fn tile_avx2(call: &Call) {
+    let (part, height): (Part, usize) = if call.rows == 1 { (tile_256_1, 1) } else { (tile_256_3, 3) };
     // SAFETY: the caller's word.
-    unsafe { in_parts(part, [height, 16], a, b, blocks, c, ldc, go_on, rows) }
+    unsafe { in_parts(part, [height, 16], call) }
 }
 
 /// Covers `rows` rows and 32 columns with parts of one size.
-unsafe fn in_parts(
-    part: Part,
-    [height, width]: [usize; 2],
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
-    let (a, b) = (a.cast::<f32>(), b.cast::<f32>());
+unsafe fn in_parts(part: Part, [height, width]: [usize; 2], call: &Call) {
+    let &Call { blocks, c, ldc, go_on, rows, .. } = call;
+    let (a, b) = (call.a.cast::<f32>(), call.b.cast::<f32>());
     let covered = rows.next_multiple_of(height);
     debug_assert!(covered <= ROWS);
     // SAFETY: strips have 12 rows whatever `rows` is, and so has `c`.

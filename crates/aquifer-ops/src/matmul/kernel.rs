@@ -8,9 +8,26 @@ use aquifer_tensor::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::{amx, avx2, avx512, flushed};
 
-/// `(a, b, blocks, c, row stride of c, go on from c, rows)`: `c[0..rows][0..32]` takes `blocks` blocks of the
-/// strip at `a` and the panel at `b`, starting from zero or from what it holds.
-pub(super) type Run = unsafe fn(*const u8, *const u8, usize, *mut f32, usize, bool, usize);
+/// What a kernel is called with: `c[0..rows][0..32]` takes `blocks` blocks of the strip at `a` and of the panel at
+/// `b`.
+pub(super) struct Call {
+    pub(super) a: *const u8,
+    pub(super) b: *const u8,
+    pub(super) blocks: usize,
+    pub(super) c: *mut f32,
+    /// Elements from one row of `c` to the next.
+    pub(super) ldc: usize,
+    /// Start from what `c` holds, not from zero.
+    pub(super) go_on: bool,
+    pub(super) rows: usize,
+    /// Memory that later calls will read: the call may fetch as much of it as it reads of `b`, and need not.
+    pub(super) next: *const u8,
+}
+
+/// # Safety
+/// The strip and the panel hold as many blocks; `c` has the rows asked for, or all of a strip's where the kernel
+/// does not keep to them.
+pub(super) type Run = unsafe fn(&Call);
 
 /// The most rows any kernel takes at once.
 pub(super) const MAX_ROWS: usize = 32;

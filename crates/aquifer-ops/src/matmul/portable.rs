@@ -1,6 +1,7 @@
 //! Kernels in plain Rust: the same bits as everywhere, at whatever speed the compiler finds.
 
 use super::exact::{add_flushed, fma, fma_flushed, widen};
+use super::kernel::Call;
 use super::pack::PANEL;
 use crate::order::K_BLOCK;
 
@@ -9,21 +10,14 @@ const ROWS: usize = 4;
 /// One FMA chain per output. The left side is `Floats`, the right `Floats`.
 ///
 /// # Safety
-/// `a`, `b` hold `blocks` blocks, `c` has `rows ≤ 4` rows of 32 columns, `ldc` apart.
-pub(super) unsafe fn f32_chain(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
+/// See [`Run`](super::kernel::Run), with at most 4 rows.
+pub(super) unsafe fn f32_chain(call: &Call) {
     // SAFETY: the caller's word.
-    let (a, b) = unsafe { (floats(a, blocks * K_BLOCK * ROWS), floats(b, blocks * K_BLOCK * PANEL)) };
+    let (a, b) =
+        unsafe { (floats(call.a, call.blocks * K_BLOCK * ROWS), floats(call.b, call.blocks * K_BLOCK * PANEL)) };
     // SAFETY: as above.
     unsafe {
-        each_row(c, ldc, go_on, rows, |row, sums| {
+        each_row(call, |row, sums| {
             for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(PANEL)) {
                 for j in 0..PANEL {
                     sums[j] = fma(a[row], b[j], sums[j]);
@@ -37,20 +31,12 @@ pub(super) unsafe fn f32_chain(
 ///
 /// # Safety
 /// As [`f32_chain`].
-pub(super) unsafe fn pair(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
+pub(super) unsafe fn pair(call: &Call) {
     // SAFETY: the caller's word.
-    let (a, b) = unsafe { (floats(a, blocks * K_BLOCK * ROWS), pairs(b, blocks)) };
+    let (a, b) = unsafe { (floats(call.a, call.blocks * K_BLOCK * ROWS), pairs(call.b, call.blocks)) };
     // SAFETY: as above.
     unsafe {
-        each_row(c, ldc, go_on, rows, |row, sums| {
+        each_row(call, |row, sums| {
             for (a, b) in a.chunks_exact(2 * ROWS).zip(b.chunks_exact(PANEL)) {
                 for j in 0..PANEL {
                     let [even, odd] = b[j].map(widen);
@@ -65,20 +51,12 @@ pub(super) unsafe fn pair(
 ///
 /// # Safety
 /// As [`f32_chain`].
-pub(super) unsafe fn tile(
-    a: *const u8,
-    b: *const u8,
-    blocks: usize,
-    c: *mut f32,
-    ldc: usize,
-    go_on: bool,
-    rows: usize,
-) {
+pub(super) unsafe fn tile(call: &Call) {
     // SAFETY: the caller's word.
-    let (a, b) = unsafe { (floats(a, blocks * K_BLOCK * ROWS), pairs(b, blocks)) };
+    let (a, b) = unsafe { (floats(call.a, call.blocks * K_BLOCK * ROWS), pairs(call.b, call.blocks)) };
     // SAFETY: as above.
     unsafe {
-        each_row(c, ldc, go_on, rows, |row, sums| {
+        each_row(call, |row, sums| {
             for (a, b) in a.chunks_exact(K_BLOCK * ROWS).zip(b.chunks_exact(K_BLOCK / 2 * PANEL)) {
                 let (mut e, mut o) = ([0.0; PANEL], [0.0; PANEL]);
                 for (a, b) in a.chunks_exact(2 * ROWS).zip(b.chunks_exact(PANEL)) {
@@ -106,11 +84,11 @@ unsafe fn pairs<'a>(ptr: *const u8, blocks: usize) -> &'a [[u16; 2]] {
     unsafe { std::slice::from_raw_parts(ptr.cast(), blocks * K_BLOCK / 2 * PANEL) }
 }
 
-unsafe fn each_row(c: *mut f32, ldc: usize, go_on: bool, rows: usize, mut chain: impl FnMut(usize, &mut [f32; PANEL])) {
-    for row in 0..rows {
+unsafe fn each_row(call: &Call, mut chain: impl FnMut(usize, &mut [f32; PANEL])) {
+    for row in 0..call.rows {
         // SAFETY: `c` has `rows` rows of 32, by the word of the kernel's caller; f32 arrays need only f32's alignment.
-        let out = unsafe { &mut *c.add(row * ldc).cast::<[f32; PANEL]>() };
-        let mut sums = if go_on { *out } else { [0.0; PANEL] };
+        let out = unsafe { &mut *call.c.add(row * call.ldc).cast::<[f32; PANEL]>() };
+        let mut sums = if call.go_on { *out } else { [0.0; PANEL] };
         chain(row, &mut sums);
         *out = sums;
     }
