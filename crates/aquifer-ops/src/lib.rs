@@ -3,6 +3,10 @@
 //! Every operator here gives the same bits under any number of threads, any batch companions and any
 //! instruction set; `order` says in which order sums are taken. Read a folder from the top: the contract, then
 //! `reference` (f64, the definition), then the kernels that answer to it.
+//!
+//! The operators of a training step write into outputs they are handed. Families of small ones ([`pointwise`],
+//! [`reduce`], [`movement`], …) are tables and return their results in recycled buffers; [`names`] lists them all by the
+//! names PyTorch has for them.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -13,6 +17,7 @@ pub mod attention;
 pub mod rope;
 
 pub mod embedding;
+pub mod fused_add_rms_norm;
 pub mod layer_norm;
 pub mod rms_norm;
 
@@ -22,21 +27,34 @@ pub mod gelu;
 pub mod softmax;
 pub mod swiglu;
 
+pub mod convolution;
+pub mod experts;
+pub mod movement;
+pub mod order_statistics;
+pub mod pointwise;
+pub mod products;
+pub mod random;
+pub mod reduce;
+
 pub mod cross_entropy;
 pub mod linear_cross_entropy;
+pub mod losses;
 
 pub mod adamw;
+pub mod clip_grad;
 pub mod column_sums;
 pub mod square_sum;
 
 pub mod bench;
 pub mod math;
+pub mod names;
 pub mod order;
 pub mod precision;
 
 mod error;
 mod rows;
 mod simd;
+mod strided;
 #[cfg(test)]
 mod testing;
 

@@ -190,5 +190,16 @@ mod tests {
         assert_eq!(v.shape(), &[2, 3, 2]);
         assert_eq!(v.to_f32_vec(), [1., 13., 5., 17., 9., 21., 2., 14., 6., 18., 10., 22.]);
         assert!(!v.is_contiguous());
+        assert_eq!(x.view().permute(&[2, 0, 1]).to_f32_vec()[..6], [0., 4., 8., 12., 16., 20.]);
+        assert!(v.reshape([12]).is_none() && x.view().reshape([4, 6]).is_some());
+    }
+
+    #[test]
+    fn expanding_repeats_axes_of_one() {
+        let x = Tensor::from_f32(&[1.0, 2.0], [2, 1]);
+        let wide = x.view().expand([2, 2, 3]).map(|view| view.to_f32_vec());
+        assert_eq!(wide, Some(vec![1., 1., 1., 2., 2., 2., 1., 1., 1., 2., 2., 2.]));
+        assert!(x.view().expand([3, 1]).is_none() && x.view().expand([2]).is_none());
+        assert_eq!(x.view().expand([2, 0]).map(|view| view.numel()), Some(0));
     }
 }

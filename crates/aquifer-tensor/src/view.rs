@@ -54,6 +54,50 @@ impl<'a> View<'a> {
         self
     }
 
+    /// The same window with axis `i` where axis `axes[i]` was.
+    ///
+    /// # Panics
+    /// Unless `axes` holds every axis once.
+    pub fn permute(mut self, axes: &[usize]) -> Self {
+        let mut sorted = axes.to_vec();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..self.shape.rank()), "{axes:?} does not name every axis of {:?}", self.shape);
+        let (dims, strides) = (self.shape, self.strides);
+        for (to, &from) in axes.iter().enumerate() {
+            self.strides[to] = strides[from];
+        }
+        self.shape = Shape::new(&axes.iter().map(|&axis| dims[axis]).collect::<Vec<_>>());
+        self
+    }
+
+    /// The window repeated to `shape` without a copy: axes are matched from the last, and an axis of 1, or one
+    /// that is absent, has stride 0. `None` where another extent differs.
+    pub fn expand(mut self, shape: impl Into<Shape>) -> Option<Self> {
+        let shape = shape.into();
+        let lead = shape.rank().checked_sub(self.shape.rank())?;
+        let mut strides = [0; MAX_RANK];
+        for axis in lead..shape.rank() {
+            let extent = self.shape[axis - lead];
+            if extent == shape[axis] {
+                strides[axis] = self.strides[axis - lead];
+            } else if extent != 1 {
+                return None;
+            }
+        }
+        (self.shape, self.strides) = (shape, strides);
+        Some(self)
+    }
+
+    /// The same elements under another shape, if they lie in row-major order without gaps.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    pub fn reshape(self, shape: impl Into<Shape>) -> Option<Self> {
+        let shape = shape.into();
+        assert_eq!(shape.numel(), self.numel(), "{:?} cannot be seen as {shape:?}", self.shape);
+        self.is_contiguous().then(|| View::contiguous(self.ptr, self.dtype, shape))
+    }
+
     /// The part of `axis` from `start`, `len` long.
     ///
     /// # Panics
