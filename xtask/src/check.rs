@@ -17,6 +17,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     crate::architecture::run()?;
     let words: Vec<&str> = TEST_COMMAND.split(' ').skip(1).collect();
     shell::run("tests", &mut cargo(&words))?;
+    shell::run("tests of the heavy readers", &mut cargo(&["test", "-p", "aquifer-corpus", "--features", "parquet"]))?;
     shell::run("documentation", cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     shell::run("core build", &mut cargo(&["build", "--release"]))?;
     shell::run("full build", &mut cargo(&["build", "--release", "--features", "full", "--target-dir", "target/full"]))

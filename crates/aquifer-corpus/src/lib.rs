@@ -20,12 +20,15 @@ mod cut;
 mod document;
 mod read;
 mod shards;
+mod split;
 mod write;
 
 pub use cut::{cut_document, cut_documents};
 pub use document::{Document, Message};
 pub use read::{
-    Collected, Documents, Format, ReadError, ReadOptions, Skipped, collect_documents, read_documents, read_stream,
+    Collected, Documents, Format, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, read_documents,
+    read_stream, unpacked,
 };
 pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
+pub use split::held_out_blocks;
 pub use write::write_documents;

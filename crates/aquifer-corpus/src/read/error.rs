@@ -60,6 +60,9 @@ pub enum ReadError {
         /// Files of other kinds in it.
         others: usize,
     },
+    /// There is more text than may be held at once.
+    #[error("the input holds more than {0} bytes of text, and no more may be held at once")]
+    TooMuch(u64),
     /// Files were read and nothing came out of them.
     #[error("not one document could be read{}", reasons(*count, first))]
     NothingReadable {

@@ -7,11 +7,13 @@ mod format;
 mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod size;
 mod text;
 mod walk;
 
 pub use error::{ReadError, Skipped};
 pub use format::Format;
+pub use size::{Unpacked, unpacked};
 
 use crate::Document;
 use aquifer_record::progress::Unit;
@@ -33,11 +35,13 @@ pub struct ReadOptions {
     pub max_text_bytes: usize,
     /// A JSONL line longer than this is skipped (default 256 MiB).
     pub max_line_bytes: usize,
+    /// [`collect_documents`] takes no more text than this in all (default: any amount).
+    pub max_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        ReadOptions { text_field: None, max_text_bytes: 4 << 20, max_line_bytes: 256 << 20 }
+        ReadOptions { text_field: None, max_text_bytes: 4 << 20, max_line_bytes: 256 << 20, max_bytes: u64::MAX }
     }
 }
 
@@ -170,7 +174,8 @@ impl Collected {
 /// Reads `documents` to the end, or until `stop` is requested.
 ///
 /// # Errors
-/// [`ReadError::NothingReadable`], with the first reasons, when not one document came out.
+/// [`ReadError::NothingReadable`], with the first reasons, when not one document came out;
+/// [`ReadError::TooMuch`] beyond [`ReadOptions::max_bytes`].
 pub fn collect_documents(
     mut documents: Documents,
     progress: &dyn Progress,
@@ -178,10 +183,14 @@ pub fn collect_documents(
 ) -> Result<Collected, ReadError> {
     let total = documents.total_bytes();
     let bar = progress.bar("reading", (total > 0).then_some(total), Unit::Bytes);
-    let (mut collected, mut reported) = (Collected::default(), 0);
+    let (mut collected, mut reported, mut left) = (Collected::default(), 0, documents.options.max_bytes);
     while let Some(item) = documents.next() {
         match item {
-            Ok(document) => collected.documents.push(document),
+            Ok(document) => {
+                let fits = left.checked_sub(document.text.len() as u64);
+                left = fits.ok_or(ReadError::TooMuch(documents.options.max_bytes))?;
+                collected.documents.push(document);
+            }
             Err(skipped) => {
                 collected.skipped_count += 1;
                 if collected.skipped.len() < Collected::LISTED {

@@ -1,8 +1,10 @@
-//! Parquet files: a column of strings is the text, the other scalar columns are metadata.
+//! Parquet files: a column of strings is the text (or one of `messages` the dialogue), the other columns are metadata.
 
 use super::{ReadOptions, Rows, Skipped, jsonl};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
@@ -15,9 +17,11 @@ pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<R
     // The parquet crate promises no panic on damaged files only mostly; one such file must not end a long run.
     let opened = guarded(|| {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| e.to_string())?;
-        builder.with_batch_size(1024).build().map_err(|e| e.to_string())
+        let columns: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        Ok((columns, builder.with_batch_size(1024).build().map_err(|e| e.to_string())?))
     });
-    let mut batches = opened.map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+    let (columns, mut batches) = opened.map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+    check_columns(&columns, options.text_field.as_deref())?;
     let (text_field, mut row, mut ended) = (options.text_field.clone(), 0_u64, false);
     let rows = std::iter::from_fn(move || {
         if ended {
@@ -46,6 +50,26 @@ pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<R
     Ok(Box::new(rows.flatten()))
 }
 
+/// Whether there is a column to take the text from; said once, not for every row.
+fn check_columns(columns: &[String], text_field: Option<&str>) -> Result<(), String> {
+    let wanted = text_field.map_or(vec!["text", "content", "messages"], |field| vec![field]);
+    if columns.iter().any(|column| wanted.contains(&column.as_str())) {
+        return Ok(());
+    }
+    let named = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let has = named(columns.iter().take(12).map(String::as_str).collect()).join(", ");
+    let wanted = named(wanted).join(" or ");
+    Err(format!("it has no column {wanted}; its columns are {has} (--text-field names the one with the text)"))
+}
+
+/// Bytes of all row groups once they are unpacked, as the file's own footer says.
+pub(super) fn unpacked_bytes(path: &Path) -> Option<u64> {
+    let file = File::open(path).ok()?;
+    let opened = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| e.to_string())).ok()?;
+    let sizes = opened.metadata().row_groups().iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0));
+    Some(sizes.fold(0, u64::saturating_add))
+}
+
 fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("its reader broke down on it".to_owned()))
 }
@@ -56,7 +80,7 @@ fn fields(batch: &RecordBatch, i: usize) -> Map<String, Value> {
     columns.filter_map(|(field, column)| Some((field.name().clone(), value(column.as_ref(), i)?))).collect()
 }
 
-/// The value of a scalar column; `None` for nested and rarer types.
+/// The value of one row of a column; `None` for the rarer types, dates and decimals among them.
 fn value(column: &dyn Array, i: usize) -> Option<Value> {
     if column.is_null(i) {
         return Some(Value::Null);
@@ -80,6 +104,25 @@ fn value(column: &dyn Array, i: usize) -> Option<Value> {
             })*
         };
     }
-    numbers!(Int32Type, Int64Type, UInt32Type, UInt64Type, Float32Type, Float64Type);
+    numbers!(Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type);
+    numbers!(Float32Type, Float64Type);
+    if let Some(inside) = column.as_struct_opt() {
+        let fields = inside.fields().iter().zip(inside.columns());
+        let object: Map<_, _> =
+            fields.filter_map(|(field, column)| Some((field.name().clone(), value(column.as_ref(), i)?))).collect();
+        return Some(Value::Object(object));
+    }
+    let items = column.as_list_opt::<i32>().map(|list| list.value(i));
+    if let Some(items) = items.or_else(|| column.as_list_opt::<i64>().map(|list| list.value(i))) {
+        return (0..items.len()).map(|k| value(items.as_ref(), k)).collect::<Option<Vec<_>>>().map(Value::Array);
+    }
+    macro_rules! entries {
+        ($($key:ty),*) => {
+            $(if let Some(coded) = column.as_dictionary_opt::<$key>() {
+                return value(coded.values().as_ref(), coded.key(i)?);
+            })*
+        };
+    }
+    entries!(Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type);
     None
 }
