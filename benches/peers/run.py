@@ -7,6 +7,7 @@ drawn together, since they shared the machine's mood).
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
@@ -85,7 +86,41 @@ def shakespeare(rounds):
     return {"ratio": ratio, "loss": loss, "ok": loss <= 1.905 and ratio[0] >= 3}
 
 
-COMPARISONS = {"gpt_step": gpt_step, "shakespeare": shakespeare}
+def products(rounds):
+    """Matrix products of row-major operands, packing included, against the best call of PyTorch and of NumPy."""
+    sides = {
+        "ours": OnDemand([OURS / "examples" / "products", "--on-demand"]),
+        "theirs": OnDemand([sys.executable, PEERS / "products.py", "--on-demand"]),
+    }
+    peaks = sides["ours"].read()
+    print(f"  register peaks: f32 FMA {peaks['f32']:,.0f}, vdpbf16ps {peaks['bf16']:,.0f} GFLOP/s")
+    for side in sides.values():
+        side.steps(2)
+    times = {}
+    for i in range(rounds):
+        for name in sorted(sides, reverse=i % 2 == 1):
+            for shape, calls in sides[name].steps(1)[0].items():
+                for call, seconds in calls.items():
+                    times.setdefault(shape, {}).setdefault((name, call), []).append(seconds)
+    for side in sides.values():
+        side.close()
+    results, ok = {}, True
+    for shape, calls in times.items():
+        gflop = 2e-9 * math.prod(map(int, shape.split("x")))
+        for call in ("f32", "f32 packed", "bf16", "bf16 packed", "bf16 out"):
+            dtype, seconds = call.split()[0], calls["ours", call]
+            peers = [key for key in calls if key[0] == "theirs" and key[1].startswith(dtype)]
+            best = min(peers, key=lambda key: statistics.median(calls[key]))
+            speed, ratio = gflop / statistics.median(seconds), compare(calls[best], seconds)
+            share = f"{100 * speed / peaks[dtype]:3.0f} %" if peaks[dtype] else ""
+            theirs = f"{gflop / statistics.median(calls[best]):5,.0f} by {best[1].removeprefix(dtype + ' ')}"
+            print(f"  {shape:<15} {call:<12} {speed:5,.0f} GFLOP/s {share}   {theirs:<22} {show(ratio)}")
+            results[f"{shape} {call}"] = ratio
+            ok = ok and ratio[0] >= 1
+    return {"peaks": peaks, "ratios": results, "ok": ok}
+
+
+COMPARISONS = {"products": products, "gpt_step": gpt_step, "shakespeare": shakespeare}
 
 
 def data():
@@ -112,7 +147,10 @@ class OnDemand:
         time.sleep(0.05)  # Until the other side's threads sleep.
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
-        return [json.loads(self.process.stdout.readline()) for _ in range(count)]
+        return [self.read() for _ in range(count)]
+
+    def read(self):
+        return json.loads(self.process.stdout.readline())
 
     def close(self):
         self.process.stdin.close()

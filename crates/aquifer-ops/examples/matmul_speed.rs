@@ -4,6 +4,8 @@
 //! Every figure is the best of many calls, so that a busy machine shows what the code can do; on one thread it is
 //! processor time, which does not run while other processes do.
 
+mod peak;
+
 use aquifer_ops::{Begin, PackedWeight, Precision, TokenChains, linear, linear_weight_grad};
 use aquifer_tensor::random::Stream;
 use aquifer_tensor::{Isa, Tensor, isa, threads};
@@ -20,18 +22,21 @@ fn main() {
         threads::set_count(n);
     }
     println!("{} · {} threads", isa::active(), threads::count());
-    let peaks = peaks();
-    println!("register peaks, GFLOP/s: f32 FMA {:.0}, vdpbf16ps {:.0}", peaks.0, peaks.1);
+    let peaks = peak::peaks(2000);
+    println!("register peaks, GFLOP/s: f32 FMA {:.0}, vdpbf16ps {:.0}", peaks.f32, peaks.bf16);
     let wanted = value("--precision").and_then(|name| Precision::from_name(name));
     for precision in
         wanted.map_or_else(|| ["bf16/pair", "bf16/tile", "f32"].map(Precision::from_name).to_vec(), |p| vec![Some(p)])
     {
         let precision = precision.expect("names of precisions");
-        let peak = if precision.name() == "bf16/pair" && peaks.1 > 0.0 { peaks.1 } else { peaks.0 };
+        let peak = if precision.name() == "bf16/pair" && peaks.bf16 > 0.0 { peaks.bf16 } else { peaks.f32 };
         println!("\n{precision}, m x n x k");
         for (m, n, k) in [
             (1024, 1024, 1024),
             (2048, 2048, 2048),
+            (2048, 3072, 768),
+            (2048, 768, 3072),
+            (4096, 1024, 4096),
             (2048, 384, 384),
             (2048, 1152, 384),
             (2048, 1536, 384),
@@ -156,60 +161,4 @@ fn packing(n: usize, k: usize, precision: Precision) {
     let other = best(|| turned.repack(&w.view().transpose(0, 1)).expect("same shape"));
     let speed = |seconds: f64| 4e-9 * (n * k) as f64 / seconds;
     println!("  pack {n} x {k}: {:.1} GB/s read, transposed {:.1} GB/s", speed(plain), speed(other));
-}
-
-#[cfg(target_arch = "x86_64")]
-fn peaks() -> (f64, f64) {
-    let measure = |one: unsafe fn(u64)| {
-        let rounds = 20_000; // A quarter of a millisecond: short enough to fall between interruptions.
-        // SAFETY: asked for only where the CPU has it.
-        let seconds = best(|| threads::parallel_for(threads::count(), |_| unsafe { one(rounds) }));
-        seconds / rounds as f64
-    };
-    let n = threads::count() as f64;
-    let f32 = if Isa::Avx512.available() { 24.0 * 32.0 * n * 1e-9 / measure(peak::fma) } else { 0.0 };
-    let bf16 = if Isa::Avx512Bf16.available() { 24.0 * 64.0 * n * 1e-9 / measure(peak::dot) } else { 0.0 };
-    (f32, bf16)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn peaks() -> (f64, f64) {
-    (0.0, 0.0)
-}
-
-/// Loops of 24 independent products, registers only.
-#[cfg(target_arch = "x86_64")]
-mod peak {
-    use std::arch::asm;
-
-    macro_rules! body {
-        ($instruction:literal; $($r:literal)*) => {
-            concat!("2:\n", $($instruction, " zmm", $r, ", zmm0, zmm1\n",)* "dec {n}\n jnz 2b")
-        };
-    }
-
-    macro_rules! peak {
-        ($name:ident, $features:literal, $instruction:literal) => {
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn $name(rounds: u64) {
-                // SAFETY: registers only, all of them given up.
-                unsafe {
-                    asm!(
-                        "vpxord zmm0, zmm0, zmm0", "vpxord zmm1, zmm1, zmm1",
-                        body!($instruction; 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31),
-                        n = inout(reg) rounds => _,
-                        out("zmm0") _, out("zmm1") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
-                        out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _,
-                        out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
-                        out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _,
-                        out("zmm30") _, out("zmm31") _,
-                        options(nostack, nomem),
-                    );
-                }
-            }
-        };
-    }
-
-    peak!(fma, "avx512f", "vfmadd231ps");
-    peak!(dot, "avx512f,avx512bf16", "vdpbf16ps");
 }
