@@ -228,6 +228,9 @@ impl Product<'_> {
                                 rows: region.rows,
                                 next: next.wrapping_add(strip * share),
                             };
+                            if index == last && nth == steps.len() - 1 {
+                                region.expect_write();
+                            }
                             // SAFETY: strip, panel and home are inside their buffers; this task alone writes `c`.
                             unsafe {
                                 if nth == 0 && self.go_on && !direct(&region) {

@@ -26,6 +26,8 @@ mod pack_avx512;
 mod accuracy;
 #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
 mod amx_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod guard_tests;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

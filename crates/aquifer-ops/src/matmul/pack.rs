@@ -4,7 +4,7 @@
 //! along which products are summed. Packed, it is panels of a few free elements; a panel is one 32-deep block
 //! after the other, zeros where the operand ends. Kernels then walk both sides linearly.
 
-use super::exact::{Piece, round_bf16, widen};
+use super::exact::{Piece, narrow, round_bf16, widen};
 use super::{check_weight, shard_count};
 use crate::order::K_BLOCK;
 use crate::{OpError, Precision, TokenChains};
@@ -207,15 +207,17 @@ pub(super) unsafe fn plain(
             let inside = depth < len && free.start + lane < free.end;
             // SAFETY: tested just now.
             let x = if inside { piece.of(unsafe { source.at(free.start + lane, start + depth) }) } else { 0.0 };
+            // What is bf16 already goes as it is: kernels read subnormals as zeros.
+            let round = if source.dtype == DType::Bf16 && piece == Piece::Whole { narrow } else { round_bf16 };
             // SAFETY: `out` has room for one block of this layout.
             unsafe {
                 match layout {
                     Layout::Floats => *out.cast::<f32>().add(depth * width + lane) = x,
-                    Layout::RoundedFloats => *out.cast::<f32>().add(depth * width + lane) = widen(round_bf16(x)),
+                    Layout::RoundedFloats => *out.cast::<f32>().add(depth * width + lane) = widen(round(x)),
                     Layout::Pairs => {
-                        *out.cast::<u16>().add((depth / 2 * width + lane) * 2 + depth % 2) = round_bf16(x);
+                        *out.cast::<u16>().add((depth / 2 * width + lane) * 2 + depth % 2) = round(x);
                     }
-                    Layout::Tiles => *out.cast::<u16>().add(lane * K_BLOCK + depth) = round_bf16(x),
+                    Layout::Tiles => *out.cast::<u16>().add(lane * K_BLOCK + depth) = round(x),
                 }
             }
         }

@@ -217,6 +217,19 @@ macro_rules! packer {
                         load::<HALF, SPLIT>(source.ptr, base + depth * source.depth_stride, mask, piece)
                     }};
                 }
+                // Pair `p` of sixteen lanes. What is bf16 already goes as it is: kernels read subnormals as zeros.
+                macro_rules! pair {
+                    ($p:expr) => {{
+                        let p = $p;
+                        if HALF && !SPLIT {
+                            let (even, odd) = (row!(2 * p), row!(2 * p + 1));
+                            let low = _mm512_srli_epi32::<16>(_mm512_castps_si512(even));
+                            _mm512_or_si512(low, _mm512_castps_si512(odd))
+                        } else {
+                            $pair(row!(2 * p), row!(2 * p + 1))
+                        }
+                    }};
+                }
                 // SAFETY: masks keep to the operand, stores to the block; tiles come in whole groups; a prefetch of
                 // any address is harmless.
                 unsafe {
@@ -240,14 +253,13 @@ macro_rules! packer {
                         }
                         Layout::Pairs => {
                             for p in 0..16 {
-                                let x = $pair(row!(2 * p), row!(2 * p + 1));
-                                _mm512_mask_storeu_epi32(out.add(p * width + group), store, x);
+                                _mm512_mask_storeu_epi32(out.add(p * width + group), store, pair!(p));
                             }
                         }
                         Layout::Tiles => {
                             let mut pairs = [_mm512_setzero_si512(); 16];
                             for p in 0..16 {
-                                pairs[p] = $pair(row!(2 * p), row!(2 * p + 1));
+                                pairs[p] = pair!(p);
                             }
                             let lanes = transpose(pairs);
                             for lane in 0..16 {
@@ -306,10 +318,16 @@ macro_rules! packer {
                     }
                     let mut rows = [_mm512_setzero_si512(); 16];
                     for lane in 0..16 {
-                        let at = base + lane * source.free_stride + AHEAD;
-                        _mm_prefetch::<_MM_HINT_T0>(source.ptr.wrapping_add(at * source.dtype.size()).cast());
-                        _mm_prefetch::<_MM_HINT_T0>(source.ptr.wrapping_add((at + 16) * source.dtype.size()).cast());
-                        rows[lane] = $run(run!(lane, 0, low), run!(lane, 16, high));
+                        let at = base + lane * source.free_stride;
+                        let ahead = source.ptr.wrapping_add((at + AHEAD) * source.dtype.size());
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                        rows[lane] = if HALF && !SPLIT {
+                            let mask = if lane < here { u32::from(low) | u32::from(high) << 16 } else { 0 };
+                            _mm512_maskz_loadu_epi16(mask, source.ptr.cast::<i16>().wrapping_add(at))
+                        } else {
+                            _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64).cast());
+                            $run(run!(lane, 0, low), run!(lane, 16, high))
+                        };
                     }
                     if layout == Layout::Tiles {
                         for lane in 0..16 {

@@ -49,6 +49,21 @@ impl Region {
         }
     }
 
+    /// Asks for its cache lines ahead of the stores, which otherwise wait for them one after the other: up to a
+    /// fifth of a product with a short k.
+    pub(super) fn expect_write(&self) {
+        #[cfg(target_arch = "x86_64")]
+        for row in 0..self.rows {
+            let row = self.ptr.wrapping_add(row * self.stride * self.dtype.size());
+            for at in (0..self.columns * self.dtype.size()).step_by(64) {
+                // SAFETY: a hint, which faults on no address and changes no memory.
+                unsafe {
+                    std::arch::asm!("prefetchw [{}]", in(reg) row.wrapping_add(at), options(nostack, preserves_flags))
+                };
+            }
+        }
+    }
+
     /// Copies the region, of f32, into a tile, zeros beyond its columns.
     ///
     /// # Safety

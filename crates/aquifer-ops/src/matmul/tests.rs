@@ -176,8 +176,14 @@ fn a_lane_in_micro_batches_equals_one_call() {
 
 #[test]
 fn transposes_bf16_and_windows_pack_alike() {
+    for kind in [Kind::Plain, Kind::Tiny, Kind::Wild] {
+        packs_alike(kind);
+    }
+}
+
+fn packs_alike(kind: Kind) {
     let (m, n, k) = (20, 50, 90);
-    let (x, w) = (noise("x", [m, k], Kind::Plain), noise("w", [n, k], Kind::Plain));
+    let (x, w) = (noise("x", [m, k], kind), noise("w", [n, k], kind));
     let turned: Vec<f32> = (0..k * n).map(|i| w.as_f32()[i % n * k + i / n]).collect();
     let turned = Tensor::from_f32(&turned, [k, n]);
     let half = |t: &Tensor| {
@@ -185,7 +191,7 @@ fn transposes_bf16_and_windows_pack_alike() {
         Tensor::from_slice(&data, t.shape())
     };
     let (x_half, w_half) = (half(&x), half(&w));
-    let wide = noise("wide", [m, 2 * k + 1], Kind::Plain);
+    let wide = noise("wide", [m, 2 * k + 1], kind);
     let window: Vec<f32> = wide.as_f32().chunks(2 * k + 1).flat_map(|row| row[3..3 + k].to_vec()).collect();
     let window = Tensor::from_f32(&window, [m, k]);
     everywhere(|how| {
