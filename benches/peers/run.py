@@ -63,6 +63,37 @@ def gpt_step(rounds):
     return {"losses_apart": apart, "ratio": eager, "ratio_tuned_malloc": ratio, "ok": apart < 0.02 and eager[0] >= 1}
 
 
+def attention(rounds):
+    """Causal attention, forward and backward, ours in f32, against PyTorch's fused one in f32 and in bf16."""
+    ratios = {}
+    for shape in ([8, 6, 256, 64], [4, 12, 512, 64], [1, 32, 4096, 128]):
+        extents = [str(n) for n in shape]
+        twin = [sys.executable, PEERS / "attention.py", *extents, "--precision"]
+        sides = {
+            "aquifer": OnDemand([OURS / "examples" / "attention_step", *extents]),
+            "f32": OnDemand([*twin, "f32"]),
+            "bf16": OnDemand([*twin, "bf16"]),
+        }
+        times = {name: {"forward": [], "backward": []} for name in sides}
+        for side in sides.values():
+            side.steps(2)
+        for i in range(rounds):
+            order = list(sides)
+            for name in order[i % len(order) :] + order[: i % len(order)]:
+                steps = sides[name].steps(5 if shape[2] < 1024 else 1)
+                for which, seconds in times[name].items():
+                    seconds.append(statistics.median(step[which] for step in steps))
+        for side in sides.values():
+            side.close()
+        for which, seconds in times["aquifer"].items():
+            print(f"  {shape} {which:<8} {statistics.median(seconds) * 1e3:9.3f} ms")
+            for precision in ("f32", "bf16"):
+                ratio = compare(times[precision][which], seconds)
+                ratios[f"{'x'.join(extents)} {which} {precision}"] = ratio
+                print(f"    aquifer / PyTorch {precision:<4} {show(ratio)}")
+    return {"ratios": ratios, "ok": all(ratio[0] >= 1 for name, ratio in ratios.items() if name.endswith(" f32"))}
+
+
 def shakespeare(rounds):
     """Shakespeare by characters to nanoGPT's 1.905 nats, against PyTorch eager f32 running nanoGPT's CPU recipe."""
     text = data() / "lm_text" / "tinyshakespeare.txt"
@@ -120,7 +151,7 @@ def products(rounds):
     return {"peaks": peaks, "ratios": results, "ok": ok}
 
 
-COMPARISONS = {"products": products, "gpt_step": gpt_step, "shakespeare": shakespeare}
+COMPARISONS = {"products": products, "attention": attention, "gpt_step": gpt_step, "shakespeare": shakespeare}
 
 
 def data():

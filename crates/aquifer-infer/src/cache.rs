@@ -1,11 +1,10 @@
 //! The keys and values of one sequence, layer by layer, in chunks of [`CHUNK`] positions.
 //!
-//! A chunk is a pair of shared tensors: forking a sequence (several answers to one prompt) or keeping a prefix
-//! for the next request copies nothing until one of them writes into the chunk.
+//! A chunk is a pair of shared tensors, laid out as attention reads them: forking a sequence (several answers to
+//! one prompt) or keeping a prefix for the next request copies nothing until one of them writes into the chunk.
 
 use crate::network::NetworkShape;
 use aquifer_ops::attention::KvChunk;
-use aquifer_tensor::Tensor;
 
 pub use aquifer_ops::attention::CHUNK;
 
@@ -36,8 +35,7 @@ impl KvCache {
 
     /// Bytes that `positions` positions take in a network of this shape.
     pub fn bytes_for(shape: &NetworkShape, positions: usize) -> usize {
-        let chunk = 2 * CHUNK * shape.kv_heads * shape.head_dim * size_of::<f32>();
-        positions.div_ceil(CHUNK) * chunk * shape.layers
+        positions.div_ceil(CHUNK) * KvChunk::bytes(shape.kv_heads, shape.head_dim) * shape.layers
     }
 
     /// Forgets the positions from `len` on.
@@ -46,13 +44,12 @@ impl KvCache {
     /// If it holds fewer.
     pub fn truncate(&mut self, len: usize) {
         assert!(len <= self.len, "a cache of {} positions cannot be cut to {len}", self.len);
-        let (row, kept) = (self.row(), len.div_ceil(CHUNK));
+        let kept = len.div_ceil(CHUNK);
         for chunks in &mut self.layers {
             chunks.truncate(kept);
             // Absent rows are zero, so that what a forgotten token left cannot reach a sum.
             if let (Some(last), used @ 1..) = (chunks.last_mut(), len % CHUNK) {
-                last.keys.as_f32_mut()[used * row..].fill(0.0);
-                last.values.as_f32_mut()[used * row..].fill(0.0);
+                last.clear(used..CHUNK);
             }
         }
         self.len = len;
@@ -61,18 +58,14 @@ impl KvCache {
     /// Writes the rows after [`KvCache::len`] in one layer; `keys` and `values` are whole rows `[n, hk·d]`.
     /// [`KvCache::advance`] makes them count once every layer has them.
     pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
-        let row = self.row();
-        let chunk_shape = [CHUNK, self.kv_heads, self.head_dim];
+        let (row, kv_heads, head_dim) = (self.row(), self.kv_heads, self.head_dim);
         let chunks = &mut self.layers[layer];
         let mut at = self.len;
         for (keys, values) in pieces(keys, at, row).zip(pieces(values, at, row)) {
             if at / CHUNK == chunks.len() {
-                let zeros = || Tensor::zeros::<f32>(chunk_shape);
-                chunks.push(KvChunk { keys: zeros(), values: zeros() });
+                chunks.push(KvChunk::empty(kv_heads, head_dim));
             }
-            let (chunk, start) = (&mut chunks[at / CHUNK], at % CHUNK * row);
-            chunk.keys.as_f32_mut()[start..start + keys.len()].copy_from_slice(keys);
-            chunk.values.as_f32_mut()[start..start + values.len()].copy_from_slice(values);
+            chunks[at / CHUNK].write(at % CHUNK, keys, values);
             at += keys.len() / row;
         }
     }
@@ -117,7 +110,8 @@ mod tests {
     }
 
     fn held(cache: &KvCache, layer: usize) -> Vec<f32> {
-        cache.chunks(layer).iter().flat_map(|c| c.keys.as_f32().to_vec()).collect()
+        let rows = |chunk: &KvChunk| -> Vec<f32> { (0..CHUNK).flat_map(|at| chunk.row(at).0).collect() };
+        cache.chunks(layer).iter().flat_map(rows).collect()
     }
 
     #[test]
@@ -132,7 +126,7 @@ mod tests {
             assert!(held(&whole, layer)[3600..].iter().all(|&x| x == 0.0));
         }
         assert_eq!((whole.len(), whole.chunks(0).len()), (600, 3));
-        assert_eq!(KvCache::bytes_for(&SHAPE, 257), 2 * 2 * 512 * 6 * 4);
+        assert_eq!(KvCache::bytes_for(&SHAPE, 257), 2 * 512 * 3 * (2 + 16) * 4);
     }
 
     #[test]

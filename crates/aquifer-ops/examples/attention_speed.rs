@@ -47,12 +47,24 @@ fn main() {
         show("forward ", forward, 2.0);
         show("backward", backward, 5.0);
     }
-    for (sequences, length, heads, kv_heads, d) in [(1, 2000_usize, 6, 6, 64), (8, 2000, 6, 6, 64), (16, 300, 8, 2, 64)]
-    {
+    for (sequences, length, heads, kv_heads, d) in [
+        (1, 2000_usize, 6, 6, 64),
+        (8, 2000, 6, 6, 64),
+        (1, 4096, 8, 2, 64),
+        (1, 16384, 8, 2, 64),
+        (1, 16384, 8, 1, 64),
+        (64, 4096, 8, 2, 64),
+        (64, 16384, 8, 2, 64),
+    ] {
         let spec = AttentionSpec::new(heads, kv_heads, d);
         let shape = [CHUNK, kv_heads, d];
         let cache = |s: usize| -> Vec<KvChunk> {
-            let chunk = |c: usize| KvChunk { keys: noise((s * 100 + c) as u64, shape), values: noise(c as u64, shape) };
+            let chunk = |c: usize| {
+                let (keys, values) = (noise((s * 100 + c) as u64, shape), noise(c as u64, shape));
+                let mut chunk = KvChunk::empty(kv_heads, d);
+                chunk.write(0, keys.as_f32(), values.as_f32());
+                chunk
+            };
             (0..length.div_ceil(CHUNK)).map(chunk).collect()
         };
         let caches: Vec<Vec<KvChunk>> = (0..sequences).map(cache).collect();
@@ -64,8 +76,10 @@ fn main() {
         let time = seconds(|| attention_cached(&q.view(), &queries, &spec, &mut out.view_mut()).expect("shapes fit"));
         let bytes = (sequences * length * kv_heads * d * 2 * 4) as f64;
         println!(
-            "decode, {sequences} sequences at {length}, {heads} heads on {kv_heads}: {:.3} ms, {:.1} GB/s of cache",
+            "decode, {sequences} sequences at {length}, {heads} heads on {kv_heads}: {:.3} ms, {:.0} tokens/s a layer, \
+             {:.1} GB/s of cache",
             time * 1e3,
+            sequences as f64 / time,
             bytes / time / 1e9
         );
     }

@@ -59,7 +59,10 @@ mod strided;
 mod testing;
 
 pub use adamw::{AdamW, adamw};
-pub use attention::{AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached};
+pub use attention::{
+    AttentionDropout, AttentionSpec, CachedQueries, KvChunk, attention, attention_backward, attention_cached,
+    attention_column_sums, piecewise_attention, piecewise_attention_backward,
+};
 pub use column_sums::column_sums;
 pub use cross_entropy::{IGNORE, cross_entropy};
 pub use dropout::dropout;

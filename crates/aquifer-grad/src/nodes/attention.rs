@@ -1,4 +1,4 @@
-//! Causal attention inside the segments of packed sequences.
+//! Attention inside the segments of packed sequences.
 
 use crate::profile::{Pass, span};
 use crate::{GradError, Tape, Var};
@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 impl<'p> Tape<'p> {
-    /// `q [t, h, d]` over `k`, `v` `[t, hk, d]`, each row seeing its own segment up to itself: `[t, h, d]`.
+    /// `q [t, h, d]` over `k`, `v` `[t, hk, d]`, each row seeing what `spec` shows it of its own segment: `[t, h, d]`.
     ///
     /// # Errors
     /// If the shapes do not fit.

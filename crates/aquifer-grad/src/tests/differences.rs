@@ -139,7 +139,7 @@ fn a_llama_block_with_a_tied_head() {
     let targets = [1, 10, 3, 2, 2];
     let positions: Arc<[u32]> = (0..5).collect();
     let table = RopeTable::new(hd, 100.0, 8).unwrap();
-    let spec = AttentionSpec { heads: h, kv_heads: hk, head_dim: hd, scale: 0.5, window: None };
+    let spec = AttentionSpec::new(h, hk, hd).scale(0.5);
 
     let mut grads = whole_step(&params, 5);
     let mut tape = Tape::new(&params);

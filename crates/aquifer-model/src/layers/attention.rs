@@ -48,7 +48,7 @@ pub(crate) struct AttentionShape {
 type Positions<'a, 'p> = Option<(&'a Arc<[u32]>, &'p RopeTable)>;
 
 /// Projections to queries, keys and values, attention, and the projection back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Attention {
     q: Linear,
     k: Linear,
@@ -71,7 +71,7 @@ impl Attention {
             k: Linear::new(b, &format!("{name}.k_proj"), [kv_heads * head_dim, d], bias, std)?,
             v: Linear::new(b, &format!("{name}.v_proj"), [kv_heads * head_dim, d], bias, std)?,
             o: Linear::new(b, &format!("{name}.o_proj"), [d, heads * head_dim], bias, residual_std)?,
-            spec: AttentionSpec { heads, kv_heads, head_dim, scale, window: None },
+            spec: AttentionSpec::new(heads, kv_heads, head_dim).scale(scale),
         })
     }
 
@@ -92,7 +92,7 @@ impl Attention {
             k = tape.rope(&k, positions, table)?;
         }
         let out = match attending {
-            Attending::Packed(segments) => tape.attention(&q, &k, &v, segments, *spec)?,
+            Attending::Packed(segments) => tape.attention(&q, &k, &v, segments, spec.clone())?,
             Attending::Cached(cache) => {
                 let out = cache.attend(layer, q.value(), k.value(), v.value(), spec)?;
                 tape.input(out)

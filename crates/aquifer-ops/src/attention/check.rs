@@ -1,6 +1,6 @@
 //! What attention asks of its arguments before any kernel sees them.
 
-use super::{AttentionSpec, CHUNK, CachedQueries};
+use super::{AttentionDropout, AttentionSpec, CHUNK, CachedQueries};
 use crate::OpError;
 use aquifer_tensor::{DType, View};
 use std::ops::Range;
@@ -11,13 +11,18 @@ pub(super) struct Op(pub &'static str);
 
 impl Op {
     /// The rows of `view`, which must be `[rows, heads, head_dim]`; also checks `spec` itself.
-    pub(super) fn rows(
-        self,
-        arg: &'static str,
-        view: &View,
-        heads: usize,
-        spec: &AttentionSpec,
-    ) -> Result<usize, OpError> {
+    pub(super) fn rows(self, arg: &'static str, view: &View, spec: &AttentionSpec) -> Result<usize, OpError> {
+        self.spec(spec)?;
+        let rows = view.shape().first().copied().unwrap_or(0);
+        self.like(arg, view, &[rows, spec.heads, spec.head_dim])?;
+        if let Some(dropout) = &spec.dropout {
+            self.dropout(dropout, rows, spec.heads)?;
+        }
+        Ok(rows)
+    }
+
+    /// What a layer must be.
+    pub(super) fn spec(self, spec: &AttentionSpec) -> Result<(), OpError> {
         if spec.kv_heads == 0 || spec.heads == 0 || !spec.heads.is_multiple_of(spec.kv_heads) {
             let want = "positive numbers of heads, the key/value heads dividing the query heads".into();
             return Err(self.value("spec", want, format!("{} heads on {}", spec.heads, spec.kv_heads)));
@@ -25,9 +30,26 @@ impl Op {
         if spec.head_dim == 0 {
             return Err(self.value("spec", "of a positive head_dim".into(), "0".into()));
         }
-        let rows = view.shape().first().copied().unwrap_or(0);
-        self.like(arg, view, &[rows, heads, spec.head_dim])?;
-        Ok(rows)
+        if let Some(cap) = spec.soft_cap.filter(|cap| !(*cap > 0.0 && cap.is_finite())) {
+            return Err(self.value("spec", "a positive, finite soft_cap".into(), cap.to_string()));
+        }
+        if let Some(slopes) = spec.alibi.as_ref().filter(|slopes| slopes.len() != spec.heads) {
+            return Err(self.value("spec", format!("{} slopes, one a head", spec.heads), slopes.len().to_string()));
+        }
+        Ok(())
+    }
+
+    /// Every pair must have a random word of its own.
+    pub(super) fn dropout(self, dropout: &AttentionDropout, rows: usize, heads: usize) -> Result<(), OpError> {
+        if !(0.0..1.0).contains(&dropout.p) {
+            return Err(self.value("spec.dropout.p", "in 0..1".into(), dropout.p.to_string()));
+        }
+        let (last_row, last_head) = (dropout.first_row + rows as u64, dropout.first_head + heads as u64);
+        if last_row > AttentionDropout::ROWS || last_head > AttentionDropout::HEADS {
+            let want = format!("at most {} rows of {} heads", AttentionDropout::ROWS, AttentionDropout::HEADS);
+            return Err(self.value("spec.dropout", want, format!("{last_row} rows of {last_head} heads")));
+        }
+        Ok(())
     }
 
     /// f32 of exactly this shape with a contiguous last axis.
@@ -46,8 +68,14 @@ impl Op {
         Ok(())
     }
 
-    pub(super) fn segments(self, segments: &[Range<usize>], rows: usize) -> Result<(), OpError> {
-        self.ascending("segments", segments.iter(), rows)
+    pub(super) fn segments(self, segments: &[Range<usize>], rows: usize, spec: &AttentionSpec) -> Result<(), OpError> {
+        self.ascending("segments", segments.iter(), rows)?;
+        let longest = segments.iter().map(|s| s.len()).max().unwrap_or(0);
+        if spec.dropout.is_some() && longest as u64 > AttentionDropout::POSITIONS {
+            let want = format!("at most {} rows each under dropout", AttentionDropout::POSITIONS);
+            return Err(self.value("segments", want, longest.to_string()));
+        }
+        Ok(())
     }
 
     pub(super) fn sequences(
@@ -56,6 +84,10 @@ impl Op {
         rows: usize,
         spec: &AttentionSpec,
     ) -> Result<(), OpError> {
+        if spec.after != Some(0) || spec.dropout.is_some() {
+            let want = "causal and without dropout: a cache holds the past, and nobody trains on it";
+            return Err(self.value("spec", want.into(), format!("{spec:?}")));
+        }
         self.ascending("sequences", sequences.iter().map(|s| &s.rows), rows)?;
         for sequence in sequences {
             let end = sequence.first_position + sequence.rows.len();
@@ -63,9 +95,9 @@ impl Op {
                 let want = format!("chunks up to position {end} ({} of {CHUNK})", end.div_ceil(CHUNK));
                 return Err(self.value("sequences", want, format!("{} chunks", sequence.chunks.len())));
             }
-            for chunk in sequence.chunks {
-                self.like("chunks.keys", &chunk.keys.view(), &[CHUNK, spec.kv_heads, spec.head_dim])?;
-                self.like("chunks.values", &chunk.values.view(), &[CHUNK, spec.kv_heads, spec.head_dim])?;
+            if !sequence.chunks.iter().all(|chunk| chunk.fits(spec)) {
+                let want = format!("chunks of {} heads of width {}", spec.kv_heads, spec.head_dim);
+                return Err(self.value("sequences", want, "one of another shape".into()));
             }
         }
         Ok(())
@@ -88,7 +120,7 @@ impl Op {
         Ok(())
     }
 
-    fn value(self, arg: &'static str, want: String, got: String) -> OpError {
+    pub(super) fn value(self, arg: &'static str, want: String, got: String) -> OpError {
         OpError::Value { op: self.0, arg, want, got }
     }
 }

@@ -22,6 +22,11 @@ impl Rows<*const f32> {
         Rows { ptr: view.ptr(), row: view.strides()[0], head: view.strides()[1] }
     }
 
+    /// The same rows, for writing to the view that they are of.
+    pub(super) fn to_write(self, view: &mut ViewMut) -> Rows<*mut f32> {
+        Rows { ptr: view.ptr(), row: self.row, head: self.head }
+    }
+
     /// # Safety
     /// The row must exist.
     #[inline(always)]

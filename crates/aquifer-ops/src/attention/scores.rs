@@ -1,8 +1,9 @@
 //! What the forward and the backward pass share: which keys a block of queries sees, and its scores.
 
+use super::CHUNK;
 use super::lanes::Lanes;
 use super::product::{Left, Right, Sums};
-use super::{AttentionSpec, CHUNK};
+use super::spec::Reach;
 use crate::order::ROW_LANES;
 
 /// Queries that a kernel holds the scores of at once.
@@ -23,12 +24,22 @@ pub(super) const SCORES: usize = BLOCK * SCORE_ROW;
 /// The keys of a chunk that one query sees: first and one past the last, counted from the chunk's first.
 pub(super) type Band = (usize, usize);
 
-/// The keys that the query at `position` sees of the chunk that begins at position `base`; (0, 0) if none.
+/// The bands of a block of queries.
+pub(super) type Bands = [Band; BLOCK];
+
+/// What each of `n` queries of a segment of `len`, whose positions `position` gives, sees of the chunk that begins at
+/// position `base`; (0, 0) if nothing.
 #[inline(always)]
-pub(super) fn band(spec: &AttentionSpec, position: usize, base: usize) -> Band {
-    let visible = spec.visible(position);
-    let (lo, hi) = (visible.start.max(base), visible.end.min(base + CHUNK));
-    if lo < hi { (lo - base, hi - base) } else { (0, 0) }
+pub(super) fn bands(reach: Reach, n: usize, position: impl Fn(usize) -> usize, len: usize, base: usize) -> Bands {
+    let mut bands = [(0, 0); BLOCK];
+    for i in 0..n {
+        let visible = reach.keys(position(i), len);
+        let (lo, hi) = (visible.start.max(base), visible.end.min(base + CHUNK));
+        if lo < hi {
+            bands[i] = (lo - base, hi - base);
+        }
+    }
+    bands
 }
 
 /// The least and the largest key of any band; `None` if all are empty.
@@ -61,6 +72,30 @@ pub(super) unsafe fn score<L: Lanes, const R: usize, const N: usize, const M: us
         for r in whole..bands.len() {
             let q = Left(queries.add(r / ROW_LANES * ROW_LANES * depth + r % ROW_LANES));
             score_rows::<L, 1, M>(q, keys, depth, scale, &bands[r..r + 1], scores.add(r * SCORE_ROW));
+        }
+    }
+}
+
+/// [`score`] of the second of two pieces, by way of `other`: what its bands reach is put beside the scores of the first.
+///
+/// # Safety
+/// As [`score`], and `other` as `scores`.
+#[inline(always)]
+pub(super) unsafe fn score_beside<L: Lanes, const R: usize, const N: usize, const M: usize>(
+    queries: *const f32,
+    keys: Right,
+    depth: usize,
+    scale: f32,
+    bands: &[Band],
+    scores: *mut f32,
+    other: *mut f32,
+) {
+    // SAFETY: by the caller's word.
+    unsafe {
+        score::<L, R, N, M>(queries, keys, depth, scale, bands, other);
+        for (i, &(lo, hi)) in bands.iter().enumerate() {
+            let at = i * SCORE_ROW + lo;
+            std::ptr::copy_nonoverlapping(other.add(at), scores.add(at), hi - lo);
         }
     }
 }

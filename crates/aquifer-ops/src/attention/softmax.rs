@@ -2,7 +2,7 @@
 
 use super::lanes::Lanes;
 use super::scores::{Band, SCORE_ROW, hull};
-use crate::math::exp;
+use crate::math::{exp, log};
 use crate::order::ROW_LANES;
 
 /// The largest score of a chunk, and the sum of its exponentials.
@@ -104,6 +104,14 @@ pub(super) fn fold(state: Part, part: Part, out: &mut [f32], o: &[f32]) -> Part 
         *out = *out * before + o * after;
     }
     (max, state.1 * before + part.1 * after)
+}
+
+/// A row's output is divided by its sum; gives the log-sum-exp.
+#[inline(always)]
+pub(super) fn finish((max, sum): Part, out: &mut [f32]) -> f32 {
+    let inverse = 1.0 / sum;
+    out.iter_mut().for_each(|x| *x *= inverse);
+    max + log(sum)
 }
 
 /// What scores are exponentiated relative to: their maximum, unless all are -inf.

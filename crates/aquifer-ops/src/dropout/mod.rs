@@ -51,8 +51,7 @@ pub fn dropout(
     }
     let total = x.rows * x.cols;
     let (scale, isa) = (1.0 / (1.0 - p), isa::active());
-    // Exact: p · 2²⁴ of an f32 below one loses no bit that matters to `word >> 8 < threshold`.
-    let threshold = (f64::from(p) * 16_777_216.0).ceil() as u32;
+    let threshold = threshold(p);
     parallel_for(total.div_ceil(TASK), |i| {
         let cols = i * TASK..((i + 1) * TASK).min(total);
         // SAFETY: spans are disjoint.
@@ -60,6 +59,13 @@ pub fn dropout(
         mask_on(isa, x, threshold, scale, stream, step, first_element + cols.start as u64, out);
     });
     Ok(())
+}
+
+/// A word is dropped when its upper 24 bits are below this: exact, since p · 2²⁴ of an f32 below one loses no bit
+/// that matters to the comparison.
+#[inline(always)]
+pub(crate) fn threshold(p: f32) -> u32 {
+    (f64::from(p) * 16_777_216.0).ceil() as u32
 }
 
 /// Random blocks computed side by side, four elements each.
