@@ -1,7 +1,7 @@
 //! Cleaning, document by document: encoding repair, then the filters of a preset. Nothing disappears without a reason.
 
 use crate::encoding::repair;
-use crate::filters::{Preset, Verdict, judge, notices};
+use crate::filters::{NOTHING_LEFT, Preset, Verdict, judge, notices};
 use crate::parallel;
 use aquifer_corpus::{Document, Message};
 use std::collections::BTreeMap;
@@ -31,14 +31,21 @@ pub struct Changed {
 }
 
 impl Cleaned {
-    /// Documents dropped by rule and changed by kind of repair.
+    /// Documents dropped, by rule.
     pub fn reasons(&self) -> BTreeMap<String, u64> {
-        let mut reasons = BTreeMap::new();
-        let dropped = self.dropped.iter().map(|(verdict, _)| verdict.rule.as_str());
-        let changed = self.changed.iter().flat_map(|changed| changed.what.iter().copied());
-        dropped.chain(changed).for_each(|reason| *reasons.entry(reason.to_owned()).or_default() += 1);
-        reasons
+        tally(self.dropped.iter().map(|(verdict, _)| verdict.rule.as_str()))
     }
+
+    /// Documents that stay changed, by kind of repair; one may count under several.
+    pub fn repairs(&self) -> BTreeMap<String, u64> {
+        tally(self.changed.iter().flat_map(|changed| changed.what.iter().copied()))
+    }
+}
+
+fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    names.for_each(|name| *counts.entry(name.to_owned()).or_default() += 1);
+    counts
 }
 
 /// Cleans every document, in parallel; the result does not depend on how many threads do it.
@@ -83,7 +90,7 @@ fn clean_one(document: &Document, preset: Preset) -> Outcome {
     what.dedup();
     if text.trim().is_empty() {
         let value = document.text.chars().filter(|c| !c.is_whitespace()).count() as f64;
-        return Outcome::Dropped(Verdict { rule: "nothing left".to_owned(), value, threshold: 0.0 });
+        return Outcome::Dropped(Verdict { rule: NOTHING_LEFT.to_owned(), value, threshold: 0.0 });
     }
     if let Some(verdict) = judge(&text, preset) {
         return Outcome::Dropped(verdict);
@@ -143,6 +150,7 @@ mod tests {
             cleaned.dropped.iter().map(|(v, _)| v.rule.as_str()).collect::<Vec<_>>(),
             ["nothing left", "noise/letters"]
         );
-        assert_eq!(cleaned.reasons()["misread encoding"], 1);
+        assert_eq!(cleaned.reasons(), [("nothing left".to_owned(), 1), ("noise/letters".to_owned(), 1)].into());
+        assert_eq!(cleaned.repairs(), [("misread encoding".to_owned(), 1)].into());
     }
 }

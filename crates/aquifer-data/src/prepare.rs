@@ -55,21 +55,23 @@ pub fn prepare(documents: Vec<Document>, options: &PrepareOptions, progress: &dy
     let raw = size(&documents);
 
     let mut cleaned = clean(documents, options.preset);
-    let reasons = cleaned.reasons();
+    let (reasons, repairs, repaired) = (cleaned.reasons(), cleaned.repairs(), cleaned.changed.len() as u64);
     let mut examples = Vec::new();
     for (verdict, document) in &cleaned.dropped {
-        let why = format!("{}: {:.3}, the bound is {}", verdict.rule, verdict.value, verdict.threshold);
+        let why = verdict.to_string();
         funnel.dropped.push((document.id.clone(), why.clone()));
         examples.push(Example { id: document.id.clone(), why, text: beginning(&document.text) });
     }
-    let repaired = cleaned.changed.iter().map(|changed| {
+    let changes = cleaned.changed.iter().map(|changed| {
         let text = format!("{} → {}", changed.before, changed.after);
         Example { id: changed.id.clone(), why: changed.what.join(", "), text }
     });
-    let some = repaired.take(4).chain(examples.into_iter().take(8)).collect();
+    let some = changes.take(4).chain(examples.into_iter().take(8)).collect();
     let documents = std::mem::take(&mut cleaned.kept);
     drop(cleaned);
     funnel.stage("repair and filter", raw, size(&documents), reasons, some);
+    let stage = funnel.report.stages.last_mut().expect("it was just added");
+    (stage.repaired, stage.repairs) = (repaired, repairs);
     bar.advance(1);
 
     let before = size(&documents);
@@ -115,7 +117,15 @@ struct Funnel {
 impl Funnel {
     fn stage(&mut self, name: &str, input: Size, output: Size, reasons: BTreeMap<String, u64>, examples: Vec<Example>) {
         let seconds = self.started.elapsed().as_secs_f64();
-        self.report.stages.push(Stage { name: name.to_owned(), input, output, reasons, examples, seconds });
+        self.report.stages.push(Stage {
+            name: name.to_owned(),
+            input,
+            output,
+            reasons,
+            examples,
+            seconds,
+            ..Stage::default()
+        });
         self.started = Instant::now();
     }
 

@@ -23,6 +23,8 @@ pub struct HeldoutScore {
     pub bytes: u64,
     /// Documents.
     pub documents: u64,
+    /// Tokens there were to take, before any limit.
+    pub tokens_in_all: u64,
 }
 
 impl HeldoutScore {
@@ -36,23 +38,25 @@ impl HeldoutScore {
 #[derive(Clone, Debug, Default)]
 pub struct Heldout {
     documents: Vec<(Vec<u32>, u64)>,
+    tokens_in_all: u64,
 }
 
 impl Heldout {
     /// Takes documents, at most `max_tokens` tokens of them; later ones are left out whole.
     pub fn new(documents: impl IntoIterator<Item = (Vec<u32>, u64)>, max_tokens: u64) -> Self {
-        let mut left = max_tokens;
+        let (mut left, mut in_all) = (Some(max_tokens), 0);
         let mut taken = Vec::new();
         for (tokens, bytes) in documents {
-            if tokens.len() as u64 > left {
-                break;
+            if tokens.len() < 2 {
+                continue;
             }
-            left -= tokens.len() as u64;
-            if tokens.len() > 1 {
+            in_all += predicted(&tokens);
+            left = left.and_then(|left| left.checked_sub(tokens.len() as u64));
+            if left.is_some() {
                 taken.push((tokens, bytes));
             }
         }
-        Heldout { documents: taken }
+        Heldout { documents: taken, tokens_in_all: in_all }
     }
 
     /// The documents of token shards that carry no loss mask.
@@ -83,6 +87,7 @@ impl Heldout {
             tokens: requests.iter().map(|r| r.continuation.len() as u64).sum(),
             bytes: self.documents.iter().map(|(_, bytes)| bytes).sum(),
             documents: self.documents.len() as u64,
+            tokens_in_all: self.tokens_in_all,
         })
     }
 
@@ -109,6 +114,11 @@ impl Heldout {
         }
         requests
     }
+}
+
+/// Tokens of a document that are predicted: all but the first.
+fn predicted(tokens: &[u32]) -> u64 {
+    tokens.len().saturating_sub(1) as u64
 }
 
 /// The n-gram baseline: a model of the training documents, at most `max_tokens` tokens of them.
@@ -149,7 +159,8 @@ mod tests {
     #[test]
     fn a_limit_leaves_documents_whole() {
         let documents = [(vec![1; 5], 5), (vec![1; 5], 5), (vec![1; 1], 1)];
-        assert_eq!(Heldout::new(documents.clone(), 9).len(), 1);
+        let cut = Heldout::new(documents.clone(), 9);
+        assert_eq!((cut.len(), cut.tokens_in_all), (1, 8));
         assert_eq!(Heldout::new(documents, 100).len(), 2);
     }
 }

@@ -11,9 +11,9 @@ pub fn heldout_task(score: &HeldoutScore, baselines: &[(&str, &HeldoutScore)]) -
         higher_is_better: false,
         n: score.bytes,
         value: score.bits_per_byte(),
-        interval: None,
+        tokens: Some([score.tokens, score.tokens_in_all]),
         baselines: baselines.iter().map(|(name, s)| baseline(name, s.bits_per_byte())).collect(),
-        by_kind: Vec::new(),
+        ..TaskScore::default()
     }
 }
 
@@ -31,7 +31,7 @@ pub fn choice_tasks(task: &str, score: &ChoiceScore, baselines: &[(&str, &Choice
             value: found.value,
             interval: Some([found.interval.low, found.interval.high]),
             baselines: beside,
-            by_kind: Vec::new(),
+            ..TaskScore::default()
         }
     };
     let mut plain = line("accuracy", ChoiceScore::accuracy);

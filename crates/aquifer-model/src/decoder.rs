@@ -3,7 +3,7 @@
 
 use crate::build::{Builder, Init, Source};
 use crate::files::{SHARD_BYTES, WeightFiles, weights_sha256, write_weights};
-use crate::layers::{Attend, Attending, Attention, AttentionShape, RmsNorm, SwigluMlp};
+use crate::layers::{Attend, Attending, Attention, AttentionShape, Dropout, Masks, RmsNorm, SwigluMlp};
 use crate::{DecoderConfig, ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
 use aquifer_ops::{Precision, RopeTable, linear};
@@ -107,7 +107,8 @@ impl Decoder {
     /// Adds the gradient of `scale` times the summed loss of this micro-batch to `grads` (whose step has
     /// begun), and returns each row's loss in nats, zero where there is no target.
     ///
-    /// `_step` is for models with dropout.
+    /// With `dropout`, elements of the embedding and of what each attention and feed-forward adds to the stream are
+    /// dropped; which ones depends on their place in the step alone.
     ///
     /// # Errors
     /// If the batch contradicts itself, the model or the step.
@@ -116,11 +117,12 @@ impl Decoder {
         batch: &TokenBatch,
         scale: f32,
         grads: &mut Gradients,
-        _step: u64,
+        dropout: Option<Dropout>,
     ) -> Result<Vec<f32>, ModelError> {
         grads.begin_micro_batch(MicroBatch { first_grain: batch.first_grain, grains: batch.grains })?;
         let mut tape = Tape::new(&self.params);
-        let hidden = self.hidden_of(&mut tape, batch)?;
+        let masks = Masks::of(dropout, batch, self.config.hidden_size);
+        let hidden = self.hidden_of(&mut tape, batch, masks)?;
         let vocab = self.config.vocab_size;
         Ok(tape.backward_cross_entropy(hidden, self.head, vocab, &batch.targets, scale, grads)?)
     }
@@ -131,7 +133,7 @@ impl Decoder {
     /// If the batch contradicts itself or the model.
     pub fn losses(&self, batch: &TokenBatch) -> Result<Vec<f32>, ModelError> {
         let mut tape = Tape::forward_only(&self.params);
-        let hidden = self.hidden_of(&mut tape, batch)?;
+        let hidden = self.hidden_of(&mut tape, batch, Masks::none())?;
         Ok(tape.cross_entropy(&hidden, self.head, self.config.vocab_size, &batch.targets)?)
     }
 
@@ -141,7 +143,7 @@ impl Decoder {
     /// If the batch contradicts itself or the model.
     pub fn logits(&self, batch: &TokenBatch) -> Result<Tensor, ModelError> {
         let mut tape = Tape::forward_only(&self.params);
-        let hidden = self.hidden_of(&mut tape, batch)?;
+        let hidden = self.hidden_of(&mut tape, batch, Masks::none())?;
         self.head(&hidden.value().view())
     }
 
@@ -157,7 +159,7 @@ impl Decoder {
         attend: &mut dyn Attend,
     ) -> Result<Tensor, ModelError> {
         let mut tape = Tape::forward_only(&self.params);
-        let hidden = self.hidden(&mut tape, tokens, positions, &mut Attending::Cached(attend))?;
+        let hidden = self.hidden(&mut tape, tokens, positions, &mut Attending::Cached(attend), Masks::none())?;
         Ok(hidden.value().clone())
     }
 
@@ -179,10 +181,10 @@ impl Decoder {
         Ok(logits)
     }
 
-    fn hidden_of<'p>(&'p self, tape: &mut Tape<'p>, batch: &TokenBatch) -> Result<Var, ModelError> {
+    fn hidden_of<'p>(&'p self, tape: &mut Tape<'p>, batch: &TokenBatch, masks: Masks) -> Result<Var, ModelError> {
         batch.check(self.config.vocab_size, self.config.max_position_embeddings)?;
         let mut attending = Attending::Packed(batch.segments.clone().into());
-        self.hidden(tape, &batch.inputs, &batch.positions, &mut attending)
+        self.hidden(tape, &batch.inputs, &batch.positions, &mut attending, masks)
     }
 
     fn hidden<'p>(
@@ -191,16 +193,20 @@ impl Decoder {
         tokens: &[u32],
         positions: &[u32],
         attending: &mut Attending,
+        masks: Masks,
     ) -> Result<Var, ModelError> {
         let positions: Arc<[u32]> = positions.into();
-        let mut x = tape.embedding(&tokens.into(), self.embedding)?;
+        let x = tape.embedding(&tokens.into(), self.embedding)?;
+        let mut x = masks.drop(tape, x, || "embed.dropout".to_owned())?;
         for (layer, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(tape, &x)?;
             let rotary = Some((&positions, &self.rope));
             let attended = block.attention.forward(tape, &normed, layer, rotary, attending)?;
+            let attended = masks.drop(tape, attended, || format!("layers.{layer}.attn.dropout"))?;
             x = tape.add(&x, &attended)?;
             let normed = block.mlp_norm.forward(tape, &x)?;
             let fed = block.mlp.forward(tape, &normed)?;
+            let fed = masks.drop(tape, fed, || format!("layers.{layer}.mlp.dropout"))?;
             x = tape.add(&x, &fed)?;
         }
         self.norm.forward(tape, &x)

@@ -31,5 +31,5 @@ pub use config::DecoderConfig;
 pub use decoder::Decoder;
 pub use error::ModelError;
 pub use gpt::{Gpt, GptConfig};
-pub use layers::Attend;
+pub use layers::{Attend, Dropout};
 pub use memory::MemoryEstimate;

@@ -45,7 +45,7 @@ fn batch(notes: &Value, i: usize) -> TokenBatch {
 
 fn step(model: &Decoder, batch: &TokenBatch, grads: &mut Gradients) -> f32 {
     grads.begin_step(StepLanes { grains: batch.grains, grain_len: batch.grain_len, lanes: 1 }).unwrap();
-    let losses = model.loss_and_grad(batch, 1.0 / batch.rows() as f32, grads, 0).unwrap();
+    let losses = model.loss_and_grad(batch, 1.0 / batch.rows() as f32, grads, None).unwrap();
     grads.finish().unwrap();
     (losses.iter().map(|&l| f64::from(l)).sum::<f64>() / losses.len() as f64) as f32
 }

@@ -33,7 +33,7 @@ fn measured(config: &DecoderConfig, precision: Precision, step: StepLanes, micro
         grads.begin_step(step).unwrap();
         for first in (0..step.grains).step_by(micro) {
             let part = batch.part(first..(first + micro).min(step.grains));
-            model.loss_and_grad(&part, 1e-3, &mut grads, i).unwrap();
+            model.loss_and_grad(&part, 1e-3, &mut grads, None).unwrap();
         }
         grads.finish().unwrap();
         let settings =

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use aquifer_grad::{Gradients, StepLanes};
-use aquifer_model::{Decoder, DecoderConfig, TokenBatch};
+use aquifer_model::{Decoder, DecoderConfig, Dropout, TokenBatch};
 use aquifer_ops::{Bf16Order, IGNORE, Precision};
 use aquifer_tensor::random::Stream;
 use aquifer_tensor::{isa, threads};
@@ -53,12 +53,16 @@ fn bits(x: &[f32]) -> Vec<u32> {
 
 /// Losses, then every gradient and the norm, of one step in these pieces.
 fn step(model: &Decoder, batch: &TokenBatch, pieces: &[Range<usize>]) -> Vec<u32> {
+    step_with(model, batch, pieces, None)
+}
+
+fn step_with(model: &Decoder, batch: &TokenBatch, pieces: &[Range<usize>], dropout: Option<Dropout>) -> Vec<u32> {
     let mut grads = Gradients::new(&model.params);
     grads.begin_step(StepLanes { grains: batch.grains, grain_len: batch.grain_len, lanes: 2 }).unwrap();
     let mut out = Vec::new();
     let scale = 1.0 / batch.target_count() as f32;
     for piece in pieces {
-        out.extend(bits(&model.loss_and_grad(&batch.part(piece.clone()), scale, &mut grads, 0).unwrap()));
+        out.extend(bits(&model.loss_and_grad(&batch.part(piece.clone()), scale, &mut grads, dropout).unwrap()));
     }
     grads.finish().unwrap();
     for id in model.params.ids() {
@@ -88,6 +92,31 @@ fn micro_batches_change_nothing() {
             assert!(step(&model, &batch(), &pieces) == whole, "{precision}, {pieces:?}");
         }
     }
+}
+
+#[test]
+fn what_is_dropped_depends_on_the_place_in_the_step_alone() {
+    let (model, batch) = (model(Precision::F32), batch());
+    let run = |p, step, pieces: &[Range<usize>]| step_with(&model, &batch, pieces, Some(Dropout { p, seed: 1, step }));
+    let whole = run(0.2, 3, &[0..4]);
+    for pieces in [vec![0..1, 1..2, 2..3, 3..4], vec![0..3, 3..4]] {
+        for threads in [1, 3] {
+            assert!(threads::with(threads, || run(0.2, 3, &pieces)) == whole, "{pieces:?}, {threads} threads");
+        }
+    }
+    for &isa in isa::available() {
+        assert!(isa::with(isa, || run(0.2, 3, &[0..2, 2..4])) == whole, "{isa}");
+    }
+    assert!(run(0.2, 4, &[0..4]) != whole, "every step drops other elements");
+    assert!(run(0.0, 3, &[0..4]) == step(&model, &batch, &[0..4]), "none dropped is no dropout");
+    // Of inverted dropout the loss is, in the mean over steps, near that of the whole model.
+    let mean = |p| {
+        let rows = batch.rows() as f64;
+        let losses =
+            |step| run(p, step, &[0..4])[..batch.rows()].iter().map(|&b| f64::from(f32::from_bits(b))).sum::<f64>();
+        (0..8).map(losses).sum::<f64>() / 8.0 / rows
+    };
+    assert!((mean(0.1) / mean(0.0) - 1.0).abs() < 0.02, "{} {}", mean(0.1), mean(0.0));
 }
 
 #[test]

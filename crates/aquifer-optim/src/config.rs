@@ -20,7 +20,9 @@ pub struct TrainConfig {
     pub adamw: AdamWSettings,
     /// Gradients longer than this are shortened to it; 0 never.
     pub clip: f64,
-    /// Seeds the order of the data.
+    /// Share of the elements dropped where a value enters the residual stream; 0 none.
+    pub dropout: f32,
+    /// Seeds the order of the data and what is dropped.
     pub seed: u64,
     /// Steps between evaluations on held-out text; 0 only at the end.
     pub eval_every: u64,
@@ -55,6 +57,12 @@ impl TrainConfig {
             ));
         }
         Ok(StepLanes { grains: grains_per_step, grain_len, lanes })
+    }
+
+    /// Held-out tokens looked at over a whole run, of `all` there are.
+    pub fn looked_at(&self, all: u64) -> u64 {
+        let looks = self.schedule.steps.saturating_sub(1).checked_div(self.eval_every).unwrap_or(0);
+        all + looks * all.min(self.eval_grains * self.grain_len as u64)
     }
 
     /// Tokens of a step, pads included.

@@ -25,7 +25,7 @@ pub use error::TrainError;
 pub use evaluate::{HeldOut, HeldOutLoss};
 pub use packing::{IGNORE, Order, Packer, Piece};
 pub use schedule::{Schedule, Shape};
-pub use source::{InMemory, TokenSource};
+pub use source::{InMemory, ShardPart, TokenSource};
 pub use trainer::{Best, Outcome, TrainState, Trainer, Watch};
 
 #[cfg(test)]

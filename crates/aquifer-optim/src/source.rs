@@ -1,7 +1,8 @@
 //! Where tokens come from: documents by index, whatever holds them.
 
-use aquifer_corpus::DocTokens;
+use aquifer_corpus::{DocTokens, TokenShards};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Tokenised documents, addressed by number. The order is fixed; shuffling is the packer's.
 pub trait TokenSource: Send + Sync {
@@ -29,32 +30,84 @@ pub trait TokenSource: Send + Sync {
     }
 }
 
-impl TokenSource for aquifer_corpus::TokenShards {
+/// Token shards, or some of their documents.
+pub struct ShardPart {
+    shards: Arc<TokenShards>,
+    /// The documents that belong, ascending; `None` for all.
+    documents: Option<Vec<usize>>,
+}
+
+impl ShardPart {
+    /// The whole of it.
+    pub fn all(shards: TokenShards) -> Self {
+        ShardPart { shards: Arc::new(shards), documents: None }
+    }
+
+    /// Those documents of `shards` that are held out, and the others.
+    ///
+    /// # Panics
+    /// If `held_out` has not one entry a document.
+    pub fn split(shards: TokenShards, held_out: &[bool]) -> [ShardPart; 2] {
+        assert_eq!(held_out.len(), shards.len(), "one entry for every document");
+        let shards = Arc::new(shards);
+        [true, false].map(|wanted| {
+            let documents = (0..held_out.len()).filter(|&doc| held_out[doc] == wanted).collect();
+            ShardPart { shards: shards.clone(), documents: Some(documents) }
+        })
+    }
+
+    /// The shards it is a part of.
+    pub fn shards(&self) -> &TokenShards {
+        &self.shards
+    }
+
+    /// The SHA-256 that names these documents: of all of them that of the shards.
+    pub fn sha256(&self) -> String {
+        match &self.documents {
+            None => self.shards.sha256().to_owned(),
+            Some(documents) => {
+                let list: Vec<String> = documents.iter().map(usize::to_string).collect();
+                aquifer_record::sha256_hex(format!("{}: {}", self.shards.sha256(), list.join(" ")).as_bytes())
+            }
+        }
+    }
+
+    /// Tokens of all its documents.
+    pub fn tokens(&self) -> u64 {
+        (0..self.documents()).map(|doc| self.tokens_in(doc) as u64).sum()
+    }
+
+    fn at(&self, doc: usize) -> usize {
+        self.documents.as_ref().map_or(doc, |documents| documents[doc])
+    }
+}
+
+impl TokenSource for ShardPart {
     fn documents(&self) -> usize {
-        self.len()
+        self.documents.as_ref().map_or(self.shards.len(), Vec::len)
     }
 
     fn tokens_in(&self, doc: usize) -> usize {
-        self.doc(doc).len()
+        self.shards.doc(self.at(doc)).len()
     }
 
     fn id(&self, doc: usize) -> String {
-        self.doc_id(doc).to_owned()
+        self.shards.doc_id(self.at(doc)).to_owned()
     }
 
     fn read(&self, doc: usize, range: Range<usize>, out: &mut Vec<u32>) {
-        match self.doc(doc) {
+        match self.shards.doc(self.at(doc)) {
             DocTokens::U16(tokens) => out.extend(tokens[range].iter().map(|&token| u32::from(token))),
             DocTokens::U32(tokens) => out.extend_from_slice(&tokens[range]),
         }
     }
 
     fn text_bytes(&self) -> Option<u64> {
-        Some(self.text_bytes())
+        Some((0..self.documents()).map(|doc| self.shards.doc_bytes(self.at(doc))).sum())
     }
 
     fn read_mask(&self, doc: usize, range: Range<usize>, out: &mut Vec<bool>) -> bool {
-        let Some(mask) = self.doc_mask(doc) else { return false };
+        let Some(mask) = self.shards.doc_mask(self.at(doc)) else { return false };
         out.extend_from_slice(&mask[range]);
         true
     }

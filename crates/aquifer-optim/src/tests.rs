@@ -44,6 +44,7 @@ fn config() -> TrainConfig {
         },
         adamw: AdamWSettings::default(),
         clip: 0.5,
+        dropout: 0.0,
         seed: 3,
         eval_every: 4,
         eval_grains: 3,
@@ -67,7 +68,7 @@ fn trainer(config: TrainConfig, folder: Option<&Path>) -> Trainer {
 fn finish(mut trainer: Trainer) -> (String, TrainState) {
     let outcome = trainer.run(&mut (), &Silent, &Stop::new()).unwrap();
     assert!(matches!(outcome, Outcome::Finished(Some(_))));
-    (trainer.decoder().weights_sha256(), TrainState { seconds: 0.0, ..trainer.state().clone() })
+    (trainer.decoder().weights_sha256(), TrainState { seconds: 0.0, look_seconds: 0.0, ..trainer.state().clone() })
 }
 
 #[test]
@@ -127,6 +128,20 @@ fn a_stop_at_any_step_and_a_resume_change_no_bit() {
         assert!(resumed.resume(&Silent).unwrap());
         assert_eq!(resumed.state().step, at);
         assert_eq!(finish(resumed), whole, "stopped after step {at}");
+    }
+}
+
+#[test]
+fn dropout_is_resumed_where_it_stood() {
+    let config = || TrainConfig { dropout: 0.2, ..config() };
+    let whole = finish(trainer(config(), None));
+    assert_ne!(whole, finish(trainer(TrainConfig { dropout: 0.0, ..config() }, None)));
+    for at in [1, 5, 11] {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
+        trainer(config(), Some(dir.path())).run(&mut StopAfter(at, stop.clone()), &Silent, &stop).unwrap();
+        let mut resumed = trainer(TrainConfig { micro_batch: 1, ..config() }, Some(dir.path()));
+        assert!(resumed.resume(&Silent).unwrap());
+        assert_eq!(threads::with(3, || finish(resumed)), whole, "stopped after step {at}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     AdamWState, Checkpoints, HeldOut, HeldOutLoss, IGNORE, Order, Packer, TokenSource, TrainConfig, TrainError,
 };
 use aquifer_grad::{Gradients, StepLanes};
-use aquifer_model::{Decoder, TokenBatch};
+use aquifer_model::{Decoder, Dropout, TokenBatch};
 use aquifer_record::files::{self, FileError};
 use aquifer_record::progress::Unit;
 use aquifer_record::{Bar, MetricLine, Progress, Stop};
@@ -27,8 +27,11 @@ pub struct TrainState {
     pub next_grain: u64,
     /// Tokens trained on, pads not counted.
     pub tokens: u64,
-    /// Seconds of training, over all sittings.
+    /// Seconds of training steps, over all sittings.
     pub seconds: f64,
+    /// Seconds of evaluations, samples and checkpoints between and after them.
+    #[serde(default)]
+    pub look_seconds: f64,
     /// The seed of the order of the data.
     pub seed: u64,
     /// Names the recipe and the data; a checkpoint of another job is refused.
@@ -217,8 +220,8 @@ impl Trainer {
     /// [`TrainError::NonFinite`] names the documents; files that cannot be written; what the model refuses.
     pub fn run(&mut self, watch: &mut dyn Watch, progress: &dyn Progress, stop: &Stop) -> Result<Outcome, TrainError> {
         let steps = self.config.schedule.steps;
-        let left = steps.saturating_sub(self.state.step);
-        let bar = progress.bar("training", Some(left), Unit::Count("steps"));
+        let bar = progress.bar("training", Some(steps), Unit::Count("steps"));
+        bar.begin_at(self.state.step.min(steps));
         // A run that was stopped after its last step but before its last evaluation has that still to do.
         while self.state.step < steps {
             if stop.requested() {
@@ -226,11 +229,15 @@ impl Trainer {
                 return Ok(Outcome::Stopped(self.state.step));
             }
             self.one_step(watch, &*bar)?;
+            let begun = Instant::now();
             self.look_at(watch)?;
+            self.state.look_seconds += begun.elapsed().as_secs_f64();
         }
         drop(bar);
+        let begun = Instant::now();
         let last = self.evaluate(watch, u64::MAX, stop)?;
         self.save()?;
+        self.state.look_seconds += begun.elapsed().as_secs_f64();
         if stop.requested() && last.is_none() && self.held_out.is_some() {
             return Ok(Outcome::Stopped(self.state.step));
         }
@@ -263,7 +270,8 @@ impl Trainer {
         });
         self.state.recent_losses = self.spikes.recent();
         let rate = step.targets as f64 / seconds.max(1e-9);
-        bar.message(&format!("loss {:.3} · lr {:.2e} · {} tokens/s", step.loss, step.lr, thousands(rate)));
+        // What matters most comes first: a narrow terminal cuts the end off.
+        bar.message(&format!("loss {:.3} · {} tokens/s · lr {:.1e}", step.loss, thousands(rate), step.lr));
         bar.advance(1);
         let line = MetricLine {
             loss: Some(step.loss),
@@ -284,10 +292,12 @@ impl Trainer {
         let targets = batches.iter().flat_map(|b| &b.targets).filter(|t| **t != IGNORE).count() as u64;
         self.grads.begin_step(self.lanes)?;
         let scale = 1.0 / targets.max(1) as f32;
+        let TrainConfig { dropout: p, seed, .. } = self.config;
+        let dropout = (p > 0.0).then_some(Dropout { p, seed, step: self.state.step });
         // Rows in the order of the step, whatever the micro-batches.
         let mut nats = 0.0;
         for batch in &batches {
-            let losses = self.decoder.loss_and_grad(batch, scale, &mut self.grads, self.state.step)?;
+            let losses = self.decoder.loss_and_grad(batch, scale, &mut self.grads, dropout)?;
             for loss in losses {
                 nats += f64::from(loss);
             }

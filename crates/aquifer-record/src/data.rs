@@ -39,9 +39,15 @@ pub struct Stage {
     pub input: Size,
     /// What went on.
     pub output: Size,
-    /// Documents dropped (or edited, for a stage that edits) by reason.
+    /// Documents dropped, by reason.
     #[serde(default)]
     pub reasons: BTreeMap<String, u64>,
+    /// Documents that went on changed.
+    #[serde(default)]
+    pub repaired: u64,
+    /// Documents that went on changed, by what was changed; one may count under several.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, u64>,
     /// A few of the dropped or edited documents.
     #[serde(default)]
     pub examples: Vec<Example>,

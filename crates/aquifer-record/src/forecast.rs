@@ -11,8 +11,15 @@ pub struct Forecast {
     pub memory_parts: Vec<(String, u64)>,
     /// Bytes that the run may use.
     pub memory_limit_bytes: u64,
+    /// Bytes of documents held at once while they are read and tokenised, which is over before training begins; 0 where
+    /// the run reads token shards.
+    #[serde(default)]
+    pub document_bytes: u64,
     /// Seconds of training, and the interval they are expected in.
     pub seconds: Estimate,
+    /// The whole that the training is a part of, where there is more to it.
+    #[serde(default)]
+    pub whole: Option<Whole>,
     /// Optimiser steps.
     pub steps: u64,
     /// Tokens trained on.
@@ -37,6 +44,21 @@ pub struct Estimate {
     pub high: f64,
 }
 
+/// A run from its first byte to its report, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Whole {
+    /// What the person asked for.
+    pub asked: Option<f64>,
+    /// Already gone when this was written: reading, cleaning, vocabulary, shards.
+    pub before: f64,
+    /// Expected after the training: evaluation, samples, report.
+    pub after: f64,
+    /// All of it, training included, and its interval.
+    pub seconds: Estimate,
+    /// What it took, once it is over.
+    pub took: Option<f64>,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -50,6 +72,11 @@ impl Forecast {
     /// Measured over expected time, once the run is over.
     pub fn seconds_ratio(&self) -> Option<f64> {
         self.outcome.map(|outcome| outcome.seconds / self.seconds.expected)
+    }
+
+    /// Measured over expected time of the whole, once it is over.
+    pub fn whole_ratio(&self) -> Option<f64> {
+        self.whole.and_then(|whole| Some(whole.took? / whole.seconds.expected))
     }
 
     /// Measured over expected memory, once the run is over.

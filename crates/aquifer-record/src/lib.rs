@@ -15,9 +15,12 @@
 
 pub mod data;
 pub mod eval;
+pub mod figures;
 pub mod files;
 pub mod forecast;
+pub mod hold;
 pub mod manifest;
+pub mod measure;
 pub mod metrics;
 pub mod progress;
 pub mod run;
@@ -28,6 +31,7 @@ pub use data::DataReport;
 pub use eval::EvalReport;
 pub use files::{FileError, sha256_file, sha256_hex, write_atomic, write_atomic_bytes};
 pub use forecast::Forecast;
+pub use hold::Hold;
 pub use manifest::Manifest;
 pub use metrics::MetricLine;
 pub use progress::{Bar, Progress, Silent, Stop};

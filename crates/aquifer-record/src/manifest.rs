@@ -7,15 +7,30 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Begun; if no process works on it, it was cut off and can be resumed.
+    /// Begun. A manifest says so until the run ends; [`RunFolder::status`](crate::RunFolder::status) finds out whether
+    /// a process still works on it.
     #[default]
     Running,
+    /// Cut off: it was running, and no process works on it. Found out by looking, never written down.
+    Interrupted,
     /// Stopped by request and saved.
     Stopped,
     /// Ended as planned.
     Finished,
     /// Ended by an error.
     Failed,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Status::Running => "running",
+            Status::Interrupted => "interrupted",
+            Status::Stopped => "stopped",
+            Status::Finished => "finished",
+            Status::Failed => "failed",
+        })
+    }
 }
 
 /// What a run was made of.
@@ -59,4 +74,11 @@ pub struct Manifest {
     /// What went wrong, for a failed run.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+impl Manifest {
+    /// When it began, to the minute: `2026-11-22 18:37`, in UTC.
+    pub fn begun(&self) -> String {
+        self.created.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
+    }
 }

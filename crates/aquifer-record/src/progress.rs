@@ -25,6 +25,10 @@ pub enum Unit {
 pub trait Bar: Send + Sync {
     /// So many more units are done.
     fn advance(&self, units: u64);
+    /// So many units were done in an earlier sitting: part of the total, but not of the rate.
+    fn begin_at(&self, units: u64) {
+        self.advance(units);
+    }
     /// A short text beside the bar, such as the current loss.
     fn message(&self, text: &str);
 }

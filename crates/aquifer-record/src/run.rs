@@ -29,6 +29,14 @@ pub enum RunError {
         /// A run whose name is close.
         near: Option<String>,
     },
+    /// Another process works on it.
+    #[error("another process{} is at work on the run in `{}`; one at a time", process.map(|n| format!(" ({n})")).unwrap_or_default(), path.display())]
+    Held {
+        /// The run.
+        path: PathBuf,
+        /// The process, if it left its number.
+        process: Option<u32>,
+    },
     /// A name that is no folder name.
     #[error("`{0}` cannot name a run: use letters, digits, `-`, `_` and `.`")]
     Name(String),
@@ -69,6 +77,11 @@ impl RunFolder {
             name.starts_with(name_or_path) || (!name.is_empty() && name_or_path.starts_with(name.as_str()))
         });
         Err(RunError::Missing { path: root.join(name_or_path), near })
+    }
+
+    /// The run in this folder, whatever is there.
+    pub fn at(path: PathBuf) -> Self {
+        RunFolder { path }
     }
 
     /// The folder.

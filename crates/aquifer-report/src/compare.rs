@@ -2,8 +2,8 @@
 
 use crate::html::{escape, page, section, table};
 use crate::plot::{Curve, line_chart};
-use aquifer_record::{RunError, RunFolder};
-use std::collections::BTreeSet;
+use aquifer_record::figures::count;
+use aquifer_record::{Manifest, RunError, RunFolder, measure};
 
 /// Loss curves in one chart, headline results and differing settings in one table.
 ///
@@ -20,28 +20,24 @@ pub fn compare_report(runs: &[RunFolder]) -> Result<String, RunError> {
         })
         .collect();
     let chart = line_chart("tokens", "training loss, nats a token", &curves);
-    let names: BTreeSet<&String> = manifests.iter().flat_map(|m| m.results.keys()).collect();
     let mut head = vec![""];
     let run_names: Vec<String> = runs.iter().map(RunFolder::name).collect();
     head.extend(run_names.iter().map(String::as_str));
     let numeric: Vec<usize> = (1..head.len()).collect();
-    let cell = |value: Option<&f64>| value.map_or("–".to_owned(), |v| format!("{v:.4}"));
-    let results: Vec<Vec<String>> = names
+    let row = |label: &str, cell: &dyn Fn(&Manifest) -> Option<String>| {
+        let cells = manifests.iter().map(|manifest| cell(manifest).map_or("–".to_owned(), |text| escape(&text)));
+        std::iter::once(escape(label)).chain(cells).collect::<Vec<String>>()
+    };
+    let results: Vec<Vec<String>> = measure::ordered(manifests.iter().flat_map(|m| m.results.keys()))
         .into_iter()
-        .map(|name| std::iter::once(escape(name)).chain(manifests.iter().map(|m| cell(m.results.get(name)))).collect())
+        .map(|name| row(&measure::label(name), &|m| m.results.get(name).map(|value| measure::value(name, *value))))
         .collect();
-    let facts: Vec<Vec<String>> = [("precision", 0), ("processor", 1), ("parameters", 2), ("weights", 3)]
-        .into_iter()
-        .map(|(label, which)| {
-            let value = |m: &aquifer_record::Manifest| match which {
-                0 => escape(&m.precision),
-                1 => escape(&m.cpu),
-                2 => crate::html::count(m.parameters),
-                _ => escape(&m.hashes.get("weights").map_or("–".into(), |h| h.chars().take(12).collect::<String>())),
-            };
-            std::iter::once(label.to_owned()).chain(manifests.iter().map(value)).collect()
-        })
-        .collect();
+    let facts = [
+        row("arithmetic", &|m| Some(m.precision.clone())),
+        row("processor", &|m| Some(m.cpu.clone())),
+        row("parameters", &|m| Some(count(m.parameters))),
+        row("weights (sha256)", &|m| m.hashes.get("weights").map(|hash| hash.chars().take(12).collect())),
+    ];
     let body = format!("<h1>{}</h1>\n", escape(&run_names.join(" · ")))
         + &section(
             "Loss",

@@ -1,9 +1,10 @@
 //! The page about one run.
 
-use crate::html::{count, escape, page, seconds};
+use crate::html::{escape, page};
 use crate::sections;
+use aquifer_record::figures::seconds;
 use aquifer_record::manifest::Status;
-use aquifer_record::{Manifest, MetricLine, RunError, RunFolder};
+use aquifer_record::{Manifest, RunError, RunFolder};
 use std::path::PathBuf;
 
 /// Draws the page about a run from the files in its folder. A file that is not there leaves its section out.
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 /// # Errors
 /// If the manifest is missing or damaged.
 pub fn run_report(run: &RunFolder) -> Result<String, RunError> {
-    let manifest = run.manifest()?;
+    let written = run.manifest()?;
+    let manifest = Manifest { status: run.status(&written), ..written };
     let (data, forecast, eval, samples) = (run.data().ok(), run.forecast().ok(), run.eval().ok(), run.samples().ok());
     let metrics = run.metrics().unwrap_or_default();
     let recipe = std::fs::read_to_string(run.join("recipe.toml")).unwrap_or_default();
@@ -24,7 +26,7 @@ pub fn run_report(run: &RunFolder) -> Result<String, RunError> {
     }
     body += &sections::training(&metrics);
     if let Some(forecast) = &forecast {
-        body += &sections::forecast(forecast);
+        body += &sections::forecast(forecast, metrics.last());
     }
     if let Some(eval) = &eval {
         body += &sections::evaluation(eval);
@@ -34,6 +36,11 @@ pub fn run_report(run: &RunFolder) -> Result<String, RunError> {
     }
     body += &sections::choices(&manifest, &recipe);
     body += &sections::manifest(&manifest);
+    body += &format!(
+        "<footer>Drawn by Aquifer {} from the files in this folder; <code>aquifer runs show {}</code> draws it anew.</footer>\n",
+        env!("CARGO_PKG_VERSION"),
+        escape(&run.path().display().to_string())
+    );
     Ok(page(&format!("{} · Aquifer", manifest.name), &body))
 }
 
@@ -50,34 +57,24 @@ pub fn write_run_report(run: &RunFolder) -> Result<PathBuf, RunError> {
 fn header(manifest: &Manifest) -> String {
     let state = match manifest.status {
         Status::Finished => "<span class=\"good\">finished</span>".to_owned(),
-        Status::Running => "still running, or cut off".to_owned(),
+        Status::Running => "running".to_owned(),
+        Status::Interrupted => "<span class=\"bad\">interrupted</span>: it can be gone on with".to_owned(),
         Status::Stopped => "stopped and saved".to_owned(),
         Status::Failed => format!(
-            "<span class=\"bad\">failed: {}</span>",
+            "<span class=\"error\">failed: {}</span>",
             escape(manifest.error.as_deref().unwrap_or("no reason was recorded"))
         ),
     };
     let whole: f64 = manifest.stages.iter().map(|(_, s)| s).sum();
     let took = if whole > 0.0 { format!(" · {} in all", seconds(whole)) } else { String::new() };
     format!(
-        "<h1>{}</h1>\n<p class=\"sub\">{state} · begun {} · {} on {} threads, {}{took}</p>\n",
+        "<h1>{}</h1>\n<p class=\"sub\">{state} · begun {} UTC · {} on {} threads, {}{took}</p>\n",
         escape(&manifest.name),
-        escape(&manifest.created),
+        escape(&manifest.begun()),
         escape(&manifest.cpu),
         manifest.threads,
         escape(&manifest.precision),
     )
-}
-
-/// The last loss a run recorded, for tiles and comparisons.
-pub(crate) fn last_loss(metrics: &[MetricLine]) -> Option<f64> {
-    metrics.iter().rev().find_map(|line| line.loss)
-}
-
-/// Tokens a second over the whole of a run.
-pub(crate) fn overall_speed(metrics: &[MetricLine]) -> Option<String> {
-    let last = metrics.iter().rev().find(|line| line.seconds > 0.0)?;
-    Some(count((last.tokens as f64 / last.seconds) as u64))
 }
 
 #[cfg(test)]

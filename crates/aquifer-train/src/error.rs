@@ -52,6 +52,30 @@ pub enum RunError {
         /// Entries of the tokenizer.
         tokenizer: usize,
     },
+    /// Held-out text beside training shards.
+    #[error(
+        "`{}` holds no token shards, but `data` (`{}`) does: make shards of it with the same tokenizer (`aquifer data \
+         shard`), or leave `heldout` out to hold out a part of `data`", heldout.display(), data.display()
+    )]
+    HeldoutText {
+        /// What `heldout` names.
+        heldout: PathBuf,
+        /// The training shards.
+        data: PathBuf,
+    },
+    /// The documents themselves would need more memory than the run may use.
+    #[error(
+        "the text of `{}` needs about {} while it is made into tokens, but may use {}: make shards of parts of it with \
+         `aquifer data shard` and train on those, or raise `--memory`", data.display(), mib(*needed), mib(*limit)
+    )]
+    DocumentMemory {
+        /// The data.
+        data: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// The run would need more memory than it may use.
     #[error(
         "this run needs about {}, but may use {}: {advice}. (`--memory` raises the limit.)", mib(*needed), mib(*limit)

@@ -123,7 +123,8 @@ pub fn check_memory(parts: &[(String, u64)], limit: u64, train: &TrainConfig) ->
     Err(RunError::Memory { needed, limit, advice })
 }
 
-/// The forecast of a run of `train.schedule.steps` steps that also looks at `eval_tokens` held-out tokens.
+/// The forecast of a run of `train.schedule.steps` steps that also looks at `eval_tokens` held-out tokens; what is
+/// around the run is left open.
 pub fn forecast(
     calibration: &Calibration,
     parts: Vec<(String, u64)>,
@@ -142,6 +143,8 @@ pub fn forecast(
         memory_bytes: counted.max(calibration.peak_bytes),
         memory_parts: parts,
         memory_limit_bytes: limit,
+        document_bytes: 0,
+        whole: None,
         seconds: Estimate {
             expected: total(calibration.median_seconds()),
             low: 0.9 * total(fastest),

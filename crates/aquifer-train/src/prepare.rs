@@ -2,7 +2,11 @@
 
 use crate::error::RunError;
 use crate::recipe::{LossOn, Recipe};
-use aquifer_corpus::{Document, ReadOptions, ShardMeta, ShardWriter, TokenShards, collect_documents, read_documents};
+use aquifer_corpus::{
+    Document, ReadOptions, ShardMeta, ShardWriter, TokenShards, Unpacked, collect_documents, held_out_blocks,
+    read_documents, unpacked,
+};
+use aquifer_optim::ShardPart;
 use aquifer_record::progress::Unit;
 use aquifer_record::{Progress, RunFolder, Stop};
 use aquifer_text::{BpeOptions, Tokenizer, train_bpe, train_char};
@@ -11,8 +15,9 @@ use std::path::{Path, PathBuf};
 /// With fewer documents than this the end of each is held out instead of some of them.
 const FEW_DOCUMENTS: usize = 20;
 
-/// Documents encoded at a time.
+/// Documents encoded at a time, and their bytes unless one alone has more: an encoding holds some fifty times its text.
 const ENCODED_AT_ONCE: usize = 256;
+const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// Where to look for what a recipe names.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +33,13 @@ pub struct Prepared {
     /// Turns text into the tokens of the shards, and back.
     pub tokenizer: Tokenizer,
     /// Training documents.
-    pub train: TokenShards,
+    pub train: ShardPart,
     /// Held-out documents.
-    pub heldout: Option<TokenShards>,
+    pub heldout: Option<ShardPart>,
+    /// Where the tokenizer came from, if it was not learnt here.
+    pub tokenizer_folder: Option<PathBuf>,
+    /// Bytes of documents that were held at once, as far as told by their files; 0 if shards were there already.
+    pub document_bytes: u64,
 }
 
 /// A document, and whether its text really ends where it ends.
@@ -43,11 +52,13 @@ struct Cut {
 /// used again.
 ///
 /// # Errors
-/// If data is missing or cannot be read, with what to do about it.
+/// If data is missing or cannot be read, or its documents would need more than `memory_limit` bytes; each with what to
+/// do about it.
 pub fn prepare(
     recipe: &Recipe,
     places: &Places,
     run: &RunFolder,
+    memory_limit: u64,
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Prepared, RunError> {
@@ -55,21 +66,27 @@ pub fn prepare(
         return Ok(earlier);
     }
     let data = crate::data::find_data(&recipe.data, &places.recipe_folder, &places.data_folders)?;
+    let named = recipe.heldout.as_deref();
+    let named = named.map(|name| crate::data::find_data(name, &places.recipe_folder, &places.data_folders));
+    let named = named.transpose()?;
     if let Some((train, heldout)) = shard_folders(&data) {
-        let tokenizer = existing_tokenizer(recipe, places, &data)?;
-        let heldout = heldout.map(|folder| TokenShards::open(&folder)).transpose()?;
-        let prepared = Prepared { tokenizer, train: TokenShards::open(&train)?, heldout };
-        check_tokenizer(&prepared, &data)?;
+        let prepared = from_shards(recipe, places, &data, &train, named.or(heldout).as_deref())?;
         prepared.tokenizer.save(&run.join("tokenizer"))?;
         return Ok(prepared);
     }
-    let documents = collect_documents(read_documents(&data, &ReadOptions::default())?, progress, stop)?.documents;
-    let (train, heldout) = match &recipe.heldout {
-        Some(name) => {
-            let path = crate::data::find_data(name, &places.recipe_folder, &places.data_folders)?;
-            let held = collect_documents(read_documents(&path, &ReadOptions::default())?, progress, stop)?.documents;
-            (whole(documents), whole(held))
-        }
+    let mut document_bytes = 0;
+    for path in std::iter::once(&data).chain(&named) {
+        document_bytes += held_bytes(&unpacked(path)?, recipe.tokenizer == "bpe" && recipe.init_from.is_none());
+    }
+    if document_bytes > memory_limit {
+        return Err(RunError::DocumentMemory { data, needed: document_bytes, limit: memory_limit });
+    }
+    let read = |path: &Path| -> Result<Vec<Document>, RunError> {
+        Ok(collect_documents(read_documents(path, &ReadOptions::default())?, progress, stop)?.documents)
+    };
+    let documents = read(&data)?;
+    let (train, heldout) = match &named {
+        Some(path) => (whole(documents), whole(read(path)?)),
         None => split(documents, recipe.val_fraction),
     };
     let tokenizer = tokenizer_for(recipe, places, &train, progress, stop)?;
@@ -80,7 +97,54 @@ pub fn prepare(
             write(&run.join("shards").join(name), &tokenizer, documents, recipe.loss_on, progress, stop)?;
         }
     }
-    prepared_earlier(run)?.ok_or(RunError::Stopped)
+    let prepared = prepared_earlier(run)?.ok_or(RunError::Stopped)?;
+    Ok(Prepared { document_bytes, ..prepared })
+}
+
+/// Bytes held at the most while so much text is read and tokenised, and perhaps a vocabulary of pairs learnt from it.
+///
+/// Measured as the peak of the process over novels, program code and Chinese poems (three bytes a character, and every
+/// line a word of its own to the pairs): up to 5 bytes a byte for short documents, 3 to 20 more for the vocabulary, and
+/// 130 for each byte of a document that is longer than those that are encoded together anyway.
+pub fn held_bytes(text: &Unpacked, vocabulary: bool) -> u64 {
+    let learning = if vocabulary { 3.0 + 17.0 * text.spaceless } else { 0.0 };
+    let alone = text.longest.saturating_sub(BYTES_AT_ONCE as u64);
+    (text.bytes as f64 * (5.0 + learning)) as u64 + 130 * alone
+}
+
+/// What lies ready in folders of token shards. Without held-out shards a part of the training ones is held out.
+fn from_shards(
+    recipe: &Recipe,
+    places: &Places,
+    data: &Path,
+    train: &Path,
+    heldout: Option<&Path>,
+) -> Result<Prepared, RunError> {
+    let (tokenizer, folder) = existing_tokenizer(recipe, places, data)?;
+    let open = |folder: &Path| {
+        let shards = TokenShards::open(folder)?;
+        check_tokenizer(&tokenizer, &shards, folder)?;
+        Ok::<_, RunError>(shards)
+    };
+    let shards = open(train)?;
+    let (train, heldout) = match heldout {
+        Some(folder) if folder.join("shards.json").exists() => {
+            (ShardPart::all(shards), Some(ShardPart::all(open(folder)?)))
+        }
+        Some(text) => return Err(RunError::HeldoutText { heldout: text.to_path_buf(), data: data.to_path_buf() }),
+        None => {
+            let sizes: Vec<u64> = (0..shards.len()).map(|doc| shards.doc(doc).len() as u64).collect();
+            let held = held_out_blocks(&sizes, recipe.val_fraction, recipe.seed);
+            match held.contains(&true) {
+                true => {
+                    let [heldout, train] = ShardPart::split(shards, &held);
+                    (train, Some(heldout))
+                }
+                false => (ShardPart::all(shards), None),
+            }
+        }
+    };
+    Ok(Prepared { tokenizer, train, heldout, tokenizer_folder: Some(folder), document_bytes: 0 })
 }
 
 /// Writes `documents` as token shards: each begins and ends with the tokenizer's own marks; dialogues go through
@@ -114,7 +178,7 @@ fn write(
     // Shards carry masks for all documents or for none.
     let masked = loss_on == LossOn::Assistant && documents.iter().any(|cut| dialogue(&cut.document).is_some());
     let bar = progress.bar("tokenising", Some(documents.len() as u64), Unit::Count("documents"));
-    for group in documents.chunks(ENCODED_AT_ONCE) {
+    for group in groups(documents) {
         if stop.requested() {
             return Err(RunError::Stopped);
         }
@@ -144,6 +208,22 @@ fn write(
     Ok(writer.finish()?)
 }
 
+/// Neighbours that are encoded together.
+fn groups(documents: &[Cut]) -> impl Iterator<Item = &[Cut]> {
+    let mut rest = documents;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |cut: &&Cut| {
+            bytes += cut.document.text.len();
+            bytes <= BYTES_AT_ONCE
+        };
+        let n = rest.iter().take(ENCODED_AT_ONCE).take_while(fits).count().max(1).min(rest.len());
+        let (group, after) = rest.split_at(n);
+        rest = after;
+        (n > 0).then_some(group)
+    })
+}
+
 fn prepared_earlier(run: &RunFolder) -> Result<Option<Prepared>, RunError> {
     let (train, heldout) = (run.join("shards/train"), run.join("shards/heldout"));
     // Written last, so that with it everything else is there.
@@ -152,7 +232,8 @@ fn prepared_earlier(run: &RunFolder) -> Result<Option<Prepared>, RunError> {
     }
     let heldout = heldout.join("shards.json").exists().then(|| TokenShards::open(&heldout)).transpose()?;
     let tokenizer = Tokenizer::load(&run.join("tokenizer"))?;
-    Ok(Some(Prepared { tokenizer, train: TokenShards::open(&train)?, heldout }))
+    let (train, heldout) = (ShardPart::all(TokenShards::open(&train)?), heldout.map(ShardPart::all));
+    Ok(Some(Prepared { tokenizer, train, heldout, tokenizer_folder: None, document_bytes: 0 }))
 }
 
 /// `train` and `heldout` inside a folder, or the folder itself if it holds shards.
@@ -165,28 +246,26 @@ fn shard_folders(data: &Path) -> Option<(PathBuf, Option<PathBuf>)> {
     holds(data).then(|| (data.to_path_buf(), None))
 }
 
-/// The tokenizer of shards that exist already: named by the recipe, of the model gone on from, or beside them.
-fn existing_tokenizer(recipe: &Recipe, places: &Places, data: &Path) -> Result<Tokenizer, RunError> {
+/// The tokenizer of shards that exist already, and its folder: named by the recipe, of the model gone on from, or
+/// beside them.
+fn existing_tokenizer(recipe: &Recipe, places: &Places, data: &Path) -> Result<(Tokenizer, PathBuf), RunError> {
     let mut tried: Vec<PathBuf> = recipe.init_from.iter().map(|folder| within(places, folder)).collect();
     if !["bpe", "char"].contains(&recipe.tokenizer.as_str()) {
         tried.push(within(places, Path::new(&recipe.tokenizer)));
     }
     tried.extend([data.join("tokenizer"), data.join("../tokenizer"), data.to_path_buf()]);
     match tried.iter().find(|folder| folder.join("tokenizer.json").exists()) {
-        Some(folder) => Ok(Tokenizer::load(folder)?),
+        Some(folder) => Ok((Tokenizer::load(folder)?, folder.clone())),
         None => Err(RunError::NoTokenizer(data.to_path_buf())),
     }
 }
 
-fn check_tokenizer(prepared: &Prepared, data: &Path) -> Result<(), RunError> {
-    let own = prepared.tokenizer.sha256();
-    for shards in std::iter::once(&prepared.train).chain(&prepared.heldout) {
-        let made_by = &shards.meta().tokenizer_sha256;
-        if !made_by.is_empty() && *made_by != own {
-            return Err(RunError::OtherTokenizer { data: data.to_path_buf(), made_by: made_by.clone(), got: own });
-        }
+fn check_tokenizer(tokenizer: &Tokenizer, shards: &TokenShards, folder: &Path) -> Result<(), RunError> {
+    let (got, made_by) = (tokenizer.sha256(), &shards.meta().tokenizer_sha256);
+    match made_by.is_empty() || *made_by == got {
+        true => Ok(()),
+        false => Err(RunError::OtherTokenizer { data: folder.to_path_buf(), made_by: made_by.clone(), got }),
     }
-    Ok(())
 }
 
 fn tokenizer_for(
@@ -260,6 +339,15 @@ mod tests {
         let (train, heldout) = split(many, 0.05);
         assert_eq!((train.len(), heldout.len()), (190, 10));
         assert!(split(vec![Document::new("d", "xy")], 0.0).1.is_empty());
+    }
+
+    #[test]
+    fn groups_are_small_and_lose_nothing() {
+        let sizes = [1, BYTES_AT_ONCE + 1, 5, BYTES_AT_ONCE - 5, 6, 0].into_iter().chain(std::iter::repeat_n(1, 600));
+        let documents = whole(sizes.map(|n| Document::new(n.to_string(), "x".repeat(n))).collect());
+        let groups: Vec<usize> = groups(&documents).map(<[Cut]>::len).collect();
+        assert_eq!(groups, [1, 1, 2, 256, 256, 90]);
+        assert!(super::groups(&[]).next().is_none());
     }
 
     #[test]

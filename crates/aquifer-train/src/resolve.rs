@@ -23,6 +23,8 @@ pub fn resolve(recipe: &Recipe) -> Result<Recipe, RunError> {
     m.kv_heads.get_or_insert(m.heads);
     m.head_dim.get_or_insert(m.width / m.heads);
     m.feed_forward.get_or_insert((m.width * 8).div_ceil(3).next_multiple_of(32));
+    // None and nothing are the same job, and should have the same name.
+    m.dropout = m.dropout.filter(|p| *p > 0.0);
     let b = &mut r.batch;
     b.micro.get_or_insert((MICRO_TOKENS / b.sequence).clamp(1, b.grains));
     b.lanes.get_or_insert(default_lanes(b.grains, b.sequence));
@@ -83,6 +85,7 @@ pub fn train_config(recipe: &Recipe) -> TrainConfig {
             weight_decay: o.weight_decay as f32,
         },
         clip: o.clip,
+        dropout: recipe.model.dropout.unwrap_or(0.0) as f32,
         seed: recipe.seed,
         eval_every: run.eval_every.unwrap_or(0),
         eval_grains: run.eval_grains,

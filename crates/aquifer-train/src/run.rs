@@ -5,14 +5,16 @@ use crate::prepare::{Places, Prepared, prepare, within};
 use crate::resolve::{decoder_config, precision, resolve, train_config};
 use crate::{Export, Recipe, RunError};
 use aquifer_model::{Decoder, DecoderConfig};
-use aquifer_optim::{HeldOutLoss, Outcome, TokenSource, TrainConfig, Trainer, Watch};
+use aquifer_optim::{HeldOutLoss, Outcome, TokenSource, TrainConfig, TrainState, Trainer, Watch};
+use aquifer_record::forecast::{Estimate, Whole};
 use aquifer_record::manifest::Status;
 use aquifer_record::metrics::MetricWriter;
-use aquifer_record::{FileError, Forecast, Manifest, MetricLine, Progress, RunFolder, Stop, sha256_hex};
+use aquifer_record::{FileError, Forecast, Manifest, MetricLine, Progress, RunFolder, Stop, figures, sha256_hex};
 use aquifer_tensor::{isa, memory, threads};
 use aquifer_text::Tokenizer;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The recipe inside a run folder.
 pub const RECIPE_FILE: &str = "recipe.toml";
@@ -31,10 +33,25 @@ pub struct Job<'a> {
     pub resume: bool,
     /// Bytes it may use.
     pub memory_limit: u64,
+    /// What it is a part of, if more is done than this.
+    pub around: Option<Around>,
     /// The processor, for the manifest.
     pub cpu: &'a str,
     /// The command line, for the manifest.
     pub command: &'a [String],
+}
+
+/// The work around a training, as the person sees it who waits for all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// Seconds asked for, in all.
+    pub asked: Option<f64>,
+    /// When it began.
+    pub begun: Instant,
+    /// Seconds expected after the training.
+    pub after: f64,
+    /// Bytes of documents that were held at once before.
+    pub document_bytes: u64,
 }
 
 /// What a job ended with.
@@ -61,6 +78,7 @@ pub fn run_recipe(
     stop: &Stop,
 ) -> Result<Trained, RunError> {
     let recipe = resolve(job.recipe)?;
+    let _held = job.run.hold()?;
     let mut manifest = manifest(job, &recipe)?;
     job.run.write("manifest.json", &manifest)?;
     let result = carry_out(job, recipe, &mut manifest, watch, progress, stop);
@@ -74,15 +92,33 @@ pub fn run_recipe(
     result
 }
 
-/// Does everything up to the first step and throws its traces away: the recipe with every choice made, and the
-/// forecast. The run folder gets tokenizer and shards.
+/// What a job would be and need, had it been begun.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Told {
+    /// The recipe with every choice made.
+    pub recipe: Recipe,
+    /// The shape of the model.
+    pub model: DecoderConfig,
+    /// Its parameters.
+    pub parameters: u64,
+    /// Tokens of the training documents.
+    pub train_tokens: u64,
+    /// Tokens held out.
+    pub heldout_tokens: u64,
+    /// Memory and time.
+    pub forecast: Forecast,
+}
+
+/// Does everything up to the first step and throws its traces away. The run folder gets tokenizer and shards.
 ///
 /// # Errors
 /// As [`run_recipe`].
-pub fn forecast_recipe(job: &Job<'_>, progress: &dyn Progress, stop: &Stop) -> Result<(Recipe, Forecast), RunError> {
+pub fn forecast_recipe(job: &Job<'_>, progress: &dyn Progress, stop: &Stop) -> Result<Told, RunError> {
     let ready = Ready::new(job, resolve(job.recipe)?, progress, stop)?;
-    let told = ready.forecast(job, progress)?;
-    Ok((ready.recipe, told))
+    let forecast = ready.forecast(job, progress)?;
+    let heldout_tokens = ready.heldout.as_deref().map_or(0, all_tokens);
+    let (train_tokens, parameters) = (all_tokens(&*ready.train), ready.model.param_count() as u64);
+    Ok(Told { recipe: ready.recipe, model: ready.model, parameters, train_tokens, heldout_tokens, forecast })
 }
 
 /// A job whose data and shapes are known.
@@ -96,13 +132,23 @@ struct Ready {
     config: TrainConfig,
     hashes: Vec<(&'static str, String)>,
     memory: Vec<(String, u64)>,
+    document_bytes: u64,
 }
 
 impl Ready {
     fn new(job: &Job<'_>, mut recipe: Recipe, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
         recipe.check_data()?;
-        let Prepared { tokenizer, train, heldout } = prepare(&recipe, job.places, job.run, progress, stop)?;
+        let prepared = prepare(&recipe, job.places, job.run, job.memory_limit, progress, stop)?;
+        let Prepared { tokenizer, train, heldout, tokenizer_folder, document_bytes } = prepared;
+        // What the run's own copy says of its vocabulary is what was used.
+        if let Some(folder) = tokenizer_folder.as_ref().or(recipe.init_from.as_ref()) {
+            recipe.tokenizer = folder.to_string_lossy().into_owned();
+        }
+        recipe.vocab_size = tokenizer.vocab_size();
         name_paths(&mut recipe, job);
+        if heldout.is_none() {
+            progress.note(&format!("  {NONE_HELD_OUT}"));
+        }
         let begin_from = recipe.init_from.clone();
         let config = train_config(&recipe);
         let model = match &begin_from {
@@ -114,14 +160,13 @@ impl Ready {
             let (model, tokenizer) = (model.vocab_size, tokenizer.vocab_size());
             return Err(RunError::Vocabulary { folder, model, tokenizer });
         }
-        let mut hashes =
-            vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256()), ("data", train.sha256().to_owned())];
-        hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256().to_owned())));
+        let mut hashes = vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256()), ("data", train.sha256())];
+        hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256())));
         let memory = memory_parts(&model, precision(&recipe), &config);
         check_memory(&memory, job.memory_limit, &config)?;
         let train: Arc<dyn TokenSource> = Arc::new(train);
         let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
-        Ok(Ready { recipe, tokenizer, train, heldout, begin_from, model, config, hashes, memory })
+        Ok(Ready { recipe, tokenizer, train, heldout, begin_from, model, config, hashes, memory, document_bytes })
     }
 
     /// Names what is computed: recipe, tokenizer and data.
@@ -134,8 +179,18 @@ impl Ready {
         progress.note("measuring the speed of a few steps");
         let precision = precision(&self.recipe);
         let calibration = Calibration::measure(&self.model, precision, &self.config, self.train.clone())?;
-        let eval_tokens = eval_tokens(self.heldout.as_deref(), &self.config);
-        Ok(forecast(&calibration, self.memory.clone(), job.memory_limit, &self.config, eval_tokens))
+        let looked_at = self.config.looked_at(self.heldout.as_deref().map_or(0, all_tokens));
+        let mut told = forecast(&calibration, self.memory.clone(), job.memory_limit, &self.config, looked_at);
+        told.document_bytes = self.document_bytes.max(job.around.map_or(0, |around| around.document_bytes));
+        told.whole = job.around.map(|Around { asked, begun, after, .. }| {
+            let before = begun.elapsed().as_secs_f64();
+            let Estimate { expected, low, high } = told.seconds;
+            let with = |training: f64, part: f64| before + training + part * after;
+            // What comes after is told from less than the training is.
+            let seconds = Estimate { expected: with(expected, 1.0), low: with(low, 0.5), high: with(high, 2.0) };
+            Whole { asked, before, after, seconds, took: None }
+        });
+        Ok(told)
     }
 }
 
@@ -151,6 +206,9 @@ fn carry_out(
     let ready = Ready::new(job, recipe, progress, stop)?;
     manifest.hashes.extend(ready.hashes.iter().map(|(what, hash)| ((*what).to_owned(), hash.clone())));
     manifest.parameters = ready.model.param_count() as u64;
+    if ready.heldout.is_none() && !manifest.choices.iter().any(|(key, _)| key == "heldout") {
+        manifest.choices.push(("heldout".to_owned(), NONE_HELD_OUT.to_owned()));
+    }
     let mut told = if job.resume && run.join("forecast.json").exists() {
         run.forecast()?
     } else {
@@ -187,7 +245,8 @@ fn carry_out(
     } else {
         manifest.status = Status::Stopped;
     }
-    score_forecast(&mut told, trainer.state().seconds, memory::peak_bytes() as u64);
+    let TrainState { seconds, look_seconds, .. } = trainer.state();
+    score_forecast(&mut told, seconds + look_seconds, memory::peak_bytes() as u64);
     run.write("forecast.json", &told)?;
     run.write("manifest.json", manifest)?;
     Ok(Trained { outcome, manifest: manifest.clone(), forecast: told, model })
@@ -271,33 +330,33 @@ fn name_paths(recipe: &mut Recipe, job: &Job<'_>) {
     }
 }
 
-/// Held-out tokens looked at over the whole run.
-fn eval_tokens(heldout: Option<&dyn TokenSource>, config: &TrainConfig) -> u64 {
-    let Some(heldout) = heldout else { return 0 };
-    let all: u64 = (0..heldout.documents()).map(|doc| heldout.tokens_in(doc) as u64).sum();
-    let looks = (config.schedule.steps.saturating_sub(1)).checked_div(config.eval_every).unwrap_or(0);
-    all + looks * all.min(config.eval_grains * config.grain_len as u64)
+/// What is said of a run that cannot know how well it does on text it has not seen.
+const NONE_HELD_OUT: &str = "no text is held out, so there will be no held-out loss: `heldout` names some, `val_fraction` takes a part of `data`";
+
+fn all_tokens(source: &dyn TokenSource) -> u64 {
+    (0..source.documents()).map(|doc| source.tokens_in(doc) as u64).sum()
 }
 
 fn in_words(forecast: &Forecast) -> String {
-    let Forecast { seconds, memory_bytes, steps, tokens, .. } = forecast;
+    let Forecast { seconds, memory_bytes, steps, tokens, document_bytes, whole, .. } = forecast;
+    let documents = match *document_bytes {
+        0 => String::new(),
+        bytes => format!(" (and before, {} of documents)", figures::bytes(bytes)),
+    };
+    let all = whole.map_or_else(String::new, |Whole { asked, before, after, seconds, .. }| {
+        let asked = asked.map(|s| format!(" of the {} asked for", figures::seconds(s))).unwrap_or_default();
+        let [all, before, after] = [seconds.expected, before, after].map(figures::seconds);
+        format!("; in all {all}{asked}: {before} before and {after} after the training")
+    });
     format!(
-        "forecast: {} steps, {:.1} M tokens, {} ({} to {}), {:.0} MiB of tensors",
-        steps,
-        *tokens as f64 / 1e6,
-        duration(seconds.expected),
-        duration(seconds.low),
-        duration(seconds.high),
-        *memory_bytes as f64 / f64::from(1 << 20)
+        "forecast: {} steps, {} tokens, {} ({} to {}), {} of tensors{documents}{all}",
+        figures::count(*steps),
+        figures::short(*tokens),
+        figures::seconds(seconds.expected),
+        figures::seconds(seconds.low),
+        figures::seconds(seconds.high),
+        figures::bytes(*memory_bytes)
     )
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.1} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }
 
 /// Keeps the lines and hands samples on.
@@ -329,6 +388,10 @@ pub fn recipe_of(run: &RunFolder) -> Result<Recipe, RunError> {
     if shards.join("train/shards.json").exists() {
         recipe.data = shards.to_string_lossy().into_owned();
         recipe.heldout = None;
+        if !shards.join("heldout/shards.json").exists() {
+            // Nothing was held out then either.
+            recipe.val_fraction = 0.0;
+        }
         recipe.tokenizer = run.join("tokenizer").to_string_lossy().into_owned();
     }
     Ok(recipe)

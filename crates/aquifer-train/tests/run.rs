@@ -57,6 +57,7 @@ fn go(dir: &Path, name: &str, recipe: &Recipe, resume: bool, stop_after: Option<
         run: &run,
         resume,
         memory_limit: 1 << 30,
+        around: None,
         cpu: "a test's",
         command: &[],
     };

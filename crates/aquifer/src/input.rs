@@ -1,14 +1,120 @@
-//! The documents a person names: a file, a folder, or `-` for standard input.
+//! The documents a person names: files, folders, or `-` for standard input. They are held in memory, so what will not
+//! fit is refused before it is read.
 
 use crate::context::Context;
-use aquifer_corpus::{Collected, ReadOptions, collect_documents, read_documents, read_stream};
-use std::path::Path;
+use anyhow::{anyhow, bail};
+use aquifer_corpus::{
+    Collected, ReadError, ReadOptions, Unpacked, collect_documents, read_documents, read_stream, unpacked,
+};
+use aquifer_record::figures;
+use aquifer_train::held_bytes;
+use std::path::{Path, PathBuf};
 
-/// Reads all documents of `path`; what had to be skipped is counted and, the first few, listed.
-pub(crate) fn collect(path: &Path, options: &ReadOptions, ctx: &Context) -> anyhow::Result<Collected> {
-    let documents = match path == Path::new("-") {
-        true => read_stream(std::io::stdin(), "stdin", None, options)?,
-        false => read_documents(path, options)?,
-    };
-    Ok(collect_documents(documents, ctx.progress(), ctx.stop())?)
+/// What is done with documents once they are read; it decides how much is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Work {
+    /// Counting and showing.
+    Look,
+    /// Repair and filters.
+    Clean,
+    /// Finding copies.
+    Dedup,
+    /// Turning them into tokens.
+    Shard,
+    /// Learning a vocabulary.
+    Vocabulary,
+    /// All of these, one after another.
+    Quickstart,
+}
+
+impl Work {
+    /// What a person calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Work::Look => "reading it",
+            Work::Clean => "cleaning it",
+            Work::Dedup => "finding its duplicates",
+            Work::Shard => "turning it into tokens",
+            Work::Vocabulary => "learning a vocabulary from it",
+            Work::Quickstart => "preparing it",
+        }
+    }
+
+    /// Bytes the process holds at the most for so much input, measured as [`held_bytes`] was.
+    fn held(self, text: &Unpacked) -> u64 {
+        match self {
+            Work::Look => 4 * text.bytes,
+            Work::Clean => 5 * text.bytes,
+            Work::Dedup => 6 * text.bytes,
+            Work::Shard => held_bytes(text, false),
+            Work::Vocabulary => held_bytes(text, true),
+            // Its documents are cut before they are tokenised.
+            Work::Quickstart => held_bytes(&Unpacked { longest: 0, ..*text }, true),
+        }
+    }
+
+    /// What to do where it does not fit.
+    fn way_out(self) -> &'static str {
+        match self {
+            Work::Look => "name a part of the input, or raise --memory",
+            Work::Quickstart | Work::Vocabulary => {
+                "give a part of the input, or raise --memory (a vocabulary learnt from a part serves the whole)"
+            }
+            _ => "split the input and do it part by part, or raise --memory",
+        }
+    }
+}
+
+/// Reads all documents of all `paths`; what had to be skipped is counted and, the first few, listed.
+pub(crate) fn collect(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    work: Work,
+    ctx: &Context,
+) -> anyhow::Result<Collected> {
+    let stdin = |path: &PathBuf| path == Path::new("-");
+    let (mut bytes, mut needed) = (0, 0);
+    for path in paths.iter().filter(|path| !stdin(path)) {
+        let text = unpacked(path)?;
+        bytes += text.bytes;
+        needed += work.held(&text);
+    }
+    let shown = figures::bytes;
+    if needed > ctx.memory {
+        let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        let (names, allowed) = (names.join(", "), shown(ctx.memory));
+        let (what, way_out) = (work.name(), work.way_out());
+        bail!(
+            "{names} unpacks to about {}, and {what} holds about {} at once, but {allowed} may be used: {way_out}",
+            shown(bytes),
+            shown(needed)
+        );
+    }
+    // How much comes through a pipe shows only on the way.
+    let one = Unpacked { bytes: 1 << 10, ..Unpacked::default() };
+    let left = (ctx.memory - needed) / work.held(&one).div_ceil(one.bytes).max(1);
+    let mut all = Collected::default();
+    for path in paths {
+        let documents = match stdin(path) {
+            true => read_stream(std::io::stdin(), "stdin", None, &ReadOptions { max_bytes: left, ..options.clone() })?,
+            false => read_documents(path, options)?,
+        };
+        let collected = collect_documents(documents, ctx.progress(), ctx.stop()).map_err(|error| match error {
+            ReadError::TooMuch(most) => anyhow!(
+                "standard input holds more than {} of text, the most for which {} fits {}: {}",
+                shown(most),
+                work.name(),
+                shown(ctx.memory),
+                work.way_out()
+            ),
+            other => other.into(),
+        })?;
+        all.documents.extend(collected.documents);
+        all.skipped.extend(collected.skipped);
+        all.skipped_count += collected.skipped_count;
+        if ctx.stop().requested() {
+            break;
+        }
+    }
+    Ok(all)
 }

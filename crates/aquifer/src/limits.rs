@@ -7,10 +7,21 @@ pub(crate) fn memory_bytes() -> u64 {
     [available_memory(), cgroup_v2(), cgroup_v1()].into_iter().flatten().min().unwrap_or(4 << 30)
 }
 
+/// The most bytes this process has held so far, where the system tells.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    text.lines().find_map(|line| kib(line.strip_prefix("VmHWM:")?))
+}
+
 fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    kib(line)
+}
+
+/// `  1234 kB` in bytes.
+fn kib(text: &str) -> Option<u64> {
+    let kib: u64 = text.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kib << 10)
 }
 
@@ -74,5 +85,6 @@ mod tests {
         assert_eq!(parse_size("1000"), Ok(1000));
         assert!(parse_size("12Q").is_err() && parse_size("-1G").is_err() && parse_size("").is_err());
         assert_eq!(show_size(3 << 29), "1.5 GiB");
+        assert_eq!(kib("   12 kB"), Some(12 << 10));
     }
 }

@@ -9,8 +9,8 @@ mod limits;
 mod progress;
 mod resolve;
 mod speak;
+mod table;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
-    let cli = commands::Cli::parse();
+    let cli = commands::Cli::read();
     let outcome = context::Context::new(&cli.globals).and_then(|ctx| cli.command.run(&ctx));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

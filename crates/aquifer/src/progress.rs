@@ -1,8 +1,12 @@
 //! Progress for people: bars on a terminal, plain lines elsewhere.
 
 use aquifer_record::Progress;
+use aquifer_record::figures::{bytes, count, seconds, short};
 use aquifer_record::progress::{Bar, Unit};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Draws on stderr: bars only where it is a terminal, notes everywhere.
@@ -22,22 +26,14 @@ impl Terminal {
 
 impl Progress for Terminal {
     fn bar(&self, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Bar> {
-        let (count, rate) = match unit {
-            Unit::Bytes => ("{bytes}/{total_bytes}".to_owned(), "{binary_bytes_per_sec}".to_owned()),
-            Unit::Count(name) => (format!("{{human_pos}}/{{human_len}} {name}"), "{per_sec:0}".to_owned()),
-        };
-        let template = match total {
-            Some(_) => format!("  {{prefix:22}} {{bar:24}} {count} {rate}, {{eta}} left {{wide_msg}}"),
-            None => "  {prefix:22} {spinner} {human_pos} {wide_msg}".to_owned(),
-        };
-        let style = ProgressStyle::with_template(&template).expect("the template is one of ours");
+        let side = Arc::new(Side::default());
         let bar = self.bars.add(ProgressBar::new(total.unwrap_or(0)));
-        bar.set_style(style.progress_chars("━╸ "));
+        bar.set_style(style(total.is_some(), unit, &side));
         bar.set_prefix(label.to_owned());
         if self.draws {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Box::new(Drawn(bar))
+        Box::new(Drawn { bar, side })
     }
 
     fn note(&self, line: &str) {
@@ -50,20 +46,82 @@ impl Progress for Terminal {
     }
 }
 
-struct Drawn(ProgressBar);
+/// What a line needs to know beside the bar's own state.
+#[derive(Default)]
+struct Side {
+    /// Units of earlier sittings, which say nothing about this one's rate.
+    begun_at: AtomicU64,
+    /// Whether whoever works says things of their own, rates among them.
+    speaks: AtomicBool,
+}
+
+/// `training ━━━━━━╸    123/400 steps, 12.3 s left  loss 3.456 · 12.3k tokens/s`: within 80 columns; what does not fit
+/// is cut off the message.
+fn style(total: bool, unit: Unit, side: &Arc<Side>) -> ProgressStyle {
+    let template = match total {
+        true => "  {prefix} {bar:10} {done}{left} {wide_msg}",
+        false => "  {prefix} {spinner} {done} {wide_msg}",
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is one of ours");
+    let side = side.clone();
+    let left = move |state: &ProgressState, out: &mut dyn Write| {
+        let (here, total) = (state.pos(), state.len().unwrap_or(0));
+        let now = here.saturating_sub(side.begun_at.load(Relaxed));
+        let rate = now as f64 / state.elapsed().as_secs_f64().max(1e-9);
+        if now > 0 && here < total {
+            if !side.speaks.load(Relaxed) {
+                _ = write!(out, ", {}/s", amount(rate as u64, unit));
+            }
+            _ = write!(out, ", {} left", seconds((total - here) as f64 / rate));
+        }
+    };
+    let done = move |state: &ProgressState, out: &mut dyn Write| _ = out.write_str(&done(state, unit));
+    style.with_key("done", done).with_key("left", left).progress_chars("━╸ ")
+}
+
+fn amount(n: u64, unit: Unit) -> String {
+    match unit {
+        Unit::Bytes => bytes(n),
+        Unit::Count(_) if n < 100_000 => count(n),
+        Unit::Count(_) => short(n),
+    }
+}
+
+/// `1.2 MiB/3.4 MiB`, `123/400 steps`.
+fn done(state: &ProgressState, unit: Unit) -> String {
+    let here = amount(state.pos(), unit);
+    let done = match state.len() {
+        Some(total) if total > 0 => format!("{here}/{}", amount(total, unit)),
+        _ => here,
+    };
+    match unit {
+        Unit::Bytes => done,
+        Unit::Count(name) => format!("{done} {name}"),
+    }
+}
+
+struct Drawn {
+    bar: ProgressBar,
+    side: Arc<Side>,
+}
 
 impl Bar for Drawn {
     fn advance(&self, units: u64) {
-        self.0.inc(units);
+        self.bar.inc(units);
+    }
+    fn begin_at(&self, units: u64) {
+        self.side.begun_at.store(units, Relaxed);
+        self.bar.set_position(units);
     }
     fn message(&self, text: &str) {
-        self.0.set_message(text.to_owned());
+        self.side.speaks.store(true, Relaxed);
+        self.bar.set_message(text.to_owned());
     }
 }
 
 impl Drop for Drawn {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 

@@ -12,22 +12,22 @@ use std::time::Instant;
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct SamplingArgs {
     /// Boldness: 0 always takes the likeliest token, 1 is the model's own distribution
-    #[arg(long, default_value_t = 0.8, value_name = "T")]
+    #[arg(long, default_value_t = 0.8, value_name = "T", value_parser = within("0 or more", |t| t >= 0.0))]
     pub(crate) temperature: f32,
     /// Choose among the K likeliest tokens only (0: all)
-    #[arg(long, default_value_t = 0, value_name = "K")]
+    #[arg(long, default_value_t = 0, value_name = "K", value_parser = whole(0))]
     pub(crate) top_k: usize,
     /// Choose among the likeliest tokens that together reach this probability (1: all)
-    #[arg(long, default_value_t = 1.0, value_name = "P")]
+    #[arg(long, default_value_t = 1.0, value_name = "P", value_parser = within("above 0 and at most 1", |p| p > 0.0 && p <= 1.0))]
     pub(crate) top_p: f32,
     /// Choose among tokens at least this share as likely as the likeliest (0: all)
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = within("from 0 to 1", |p| (0.0..=1.0).contains(&p)))]
     pub(crate) min_p: f32,
     /// Make tokens that were used before less likely (1: no)
-    #[arg(long, default_value_t = 1.0, value_name = "R")]
+    #[arg(long, default_value_t = 1.0, value_name = "R", value_parser = within("above 0", |r| r > 0.0))]
     pub(crate) repetition_penalty: f32,
     /// The longest answer, in tokens
-    #[arg(long, default_value_t = 256, value_name = "N")]
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = whole(1))]
     pub(crate) max_tokens: usize,
     /// End before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
@@ -35,6 +35,22 @@ pub(crate) struct SamplingArgs {
     /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
     #[arg(long, value_name = "NAME")]
     pub(crate) precision: Option<String>,
+}
+
+/// Reads a number and says what it should be where it is not.
+fn within(want: &'static str, holds: fn(f32) -> bool) -> impl Fn(&str) -> Result<f32, String> + Clone {
+    move |text| match text.parse::<f32>() {
+        Ok(number) if number.is_finite() && holds(number) => Ok(number),
+        _ => Err(format!("it should be a number {want}")),
+    }
+}
+
+/// Reads a count.
+fn whole(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => Err(format!("it should be a whole number, {least} or more")),
+    }
 }
 
 impl SamplingArgs {

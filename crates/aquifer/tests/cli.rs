@@ -175,12 +175,23 @@ fn runs_are_listed_shown_compared_and_replayed() {
     assert_eq!(list.as_array().unwrap().len(), 2);
     let list = s.run(&["runs", "list"]).out;
     assert!(list.contains("tiny") && list.contains("finished"), "{list}");
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+    // The report was drawn when training ended.
+    assert!(String::from_utf8(s.read("runs/tiny/report.html")).unwrap().contains("<svg"));
     let shown = s.run(&["runs", "show", "tiny"]).out;
     assert!(shown.contains(weights("tiny").as_str().unwrap()), "{shown}");
-    assert!(String::from_utf8(s.read("runs/tiny/report.html")).unwrap().contains("<svg"));
     let compared = s.run(&["runs", "compare", "tiny", "threads", "--html", "both.html"]).out;
     assert!(compared.contains("weights (sha256)"), "{compared}");
-    assert!(s.path("both.html").is_file());
+    let page = String::from_utf8(s.read("both.html")).unwrap();
+    for (name, shown) in [("show", &shown), ("compare", &compared), ("the page", &page)] {
+        assert!(shown.contains("held-out bits per byte") && shown.contains("tokens trained on"), "{name}: {shown}");
+        assert!(!shown.contains("heldout_") && !shown.contains("384.0"), "{name}: {shown}");
+    }
+    // An evaluation of a finished run stands beside its other results, and in its report.
+    let scored = s.run(&["eval", "run", "runs/tiny"]);
+    assert!(scored.out.contains("held-out text, bits per byte"), "{}", scored.out);
+    assert!(s.run(&["runs", "show", "tiny"]).out.contains("evaluation: held-out text, bits per byte"));
+    assert!(String::from_utf8(s.read("runs/tiny/report.html")).unwrap().contains("scored over"));
 
     let replayed = s.run(&["runs", "replay", "tiny", "--threads", "2"]).out;
     assert!(replayed.contains("weights") && !replayed.contains("DIFFERENT"), "{replayed}");
@@ -195,9 +206,51 @@ fn runs_are_listed_shown_compared_and_replayed() {
 #[test]
 fn a_dry_run_tells_and_makes_nothing() {
     let s = Scratch::with_recipe();
-    let forecast = s.run(&["train", "tiny.toml", "--dry-run", "--json"]).json();
-    assert!(forecast.is_object(), "{forecast}");
+    let told = s.run(&["train", "tiny.toml", "--dry-run", "--json"]).json();
+    assert_eq!(told["recipe"]["model"]["width"], 32);
+    assert!(told["parameters"].as_u64().unwrap() > 1000 && told["forecast"]["steps"] == 3, "{told}");
+    let told = s.run(&["train", "tiny.toml", "--dry-run"]).out;
+    for part in ["width 32", "parameters", "4 sequences of 32 tokens", "384 (about", "allowed", "time"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains('{') && !told.contains("[model]"), "a plan, neither JSON nor TOML: {told}");
     assert!(!s.path("runs").exists());
+}
+
+#[test]
+fn training_ends_with_its_report() {
+    let s = Scratch::with_recipe();
+    let said = s.run(&["train", "tiny.toml"]);
+    for part in ["tokens trained on", "held-out bits per byte", "runs/tiny/model", "runs/tiny/report.html"] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    assert!(said.err.contains("aquifer generate runs/tiny"), "{}", said.err);
+    assert!(s.path("runs/tiny/report.html").is_file());
+    let keys = s.run(&["train", "--keys", "--json"]).json();
+    assert!(keys.as_array().unwrap().iter().any(|key| key["key"] == "schedule.peak_lr"), "{keys}");
+}
+
+#[test]
+fn settings_out_of_range_are_told_their_range() {
+    let s = Scratch::new();
+    for (option, value, part) in [
+        ("--temperature", "-1", "0 or more"),
+        ("--temperature", "nan", "0 or more"),
+        ("--top-p", "0", "above 0 and at most 1"),
+        ("--top-p", "-0.5", "above 0 and at most 1"),
+        ("--min-p", "1.5", "from 0 to 1"),
+        ("--repetition-penalty", "-2", "above 0"),
+        ("--top-k", "-3", "0 or more"),
+        ("--max-tokens", "0", "1 or more"),
+    ] {
+        for command in [&["generate", "nowhere", "--prompt", "x"][..], &["chat", "nowhere"]] {
+            let words = [command, &[option, value]].concat();
+            s.refused(&words, &[option, value, part]);
+            let said = s.run_with(&words, b"").err;
+            assert!(!said.contains("-- "), "{words:?}: a tip that helps nobody: {said}");
+        }
+    }
+    s.refused(&["doctor", "--threads", "-1"], &["--threads", "-1"]);
 }
 
 #[test]
@@ -221,19 +274,79 @@ fn text_comes_from_stdin() {
     }
 }
 
+/// A run that would go on for ever, at its first steps.
+#[cfg(unix)]
+fn endless(s: &Scratch) -> std::process::Child {
+    let mut child =
+        common::binary(&s.path(".")).args(["train", "tiny.toml", "--set", "schedule.steps=1000000"]).spawn().unwrap();
+    let metrics = s.path("runs/tiny/metrics.jsonl");
+    while !metrics.metadata().is_ok_and(|file| file.len() > 0) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its first step");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child
+}
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, signal: libc::c_int) {
+    // SAFETY: sends a signal to a child that has not been waited for.
+    unsafe { libc::kill(child.id() as libc::pid_t, signal) };
+}
+
+#[test]
+#[cfg(unix)]
+fn a_killed_run_is_known_to_be_interrupted() {
+    let s = Scratch::with_recipe();
+    let mut child = endless(&s);
+    let status = || s.run(&["runs", "list", "--json"]).json()[0]["status"].clone();
+    assert_eq!(status(), "running");
+    s.refused(&["train", "--resume", "runs/tiny"], &["another process", "one at a time"]);
+    assert_eq!(status(), "running", "a refused process changes nothing");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(status(), "interrupted");
+    let shown = s.run(&["runs", "show", "tiny"]).out;
+    for part in ["interrupted after step", "of 1,000,000", "aquifer train --resume runs/tiny"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn a_failed_run_says_why() {
+    let s = Scratch::with_recipe();
+    s.run(&["train", "tiny.toml"]);
+    let mut manifest = s.json("runs/tiny/manifest.json");
+    (manifest["status"], manifest["error"]) = ("failed".into(), "step 3: the loss is NaN".into());
+    s.write("runs/tiny/manifest.json", manifest.to_string());
+    let shown = s.run(&["runs", "show", "tiny"]).out;
+    for part in ["failed after step 3 of 3", "step 3: the loss is NaN", "aquifer train --resume runs/tiny"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(s.run(&["runs", "list"]).out.contains("failed"));
+}
+
+#[test]
+#[cfg(unix)]
+fn the_server_listens_on_names() {
+    use std::io::{BufRead, BufReader};
+    let s = Scratch::with_recipe();
+    s.run(&["train", "tiny.toml"]);
+    let words = ["serve", "runs/tiny", "--host", "localhost", "--port", "0"];
+    let mut child = common::binary(&s.path(".")).args(words).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("Serving"))).unwrap().unwrap();
+    assert!(said.contains("http://127.0.0.1:") || said.contains("http://[::1]:"), "{said}");
+    signal(&child, libc::SIGTERM);
+    assert!(child.wait().unwrap().success());
+    s.refused(&["serve", "runs/tiny", "--host", "no.such.host.invalid"], &["no.such.host.invalid", "no address"]);
+}
+
 #[test]
 #[cfg(unix)]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let s = Scratch::with_recipe();
-    let mut child =
-        common::binary(&s.path(".")).args(["train", "tiny.toml", "--set", "schedule.steps=1000000"]).spawn().unwrap();
-    let metrics = s.path("runs/tiny/metrics.jsonl");
-    while !metrics.exists() {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before its first step");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    // SAFETY: sends a signal to the child just started, which has not been waited for.
-    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
+    let child = endless(&s);
+    signal(&child, libc::SIGINT);
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{told}");

@@ -63,6 +63,7 @@ fn train(dir: &Path, name: &str, resume: bool) -> Result<String, RunError> {
         run: &run,
         resume,
         memory_limit: 1 << 30,
+        around: None,
         cpu: "a test's",
         command: &[],
     };

@@ -10,6 +10,7 @@ pub mod gopher_repetition;
 pub mod noise;
 pub mod notices;
 
+use aquifer_record::figures::number;
 use serde::{Deserialize, Serialize};
 
 /// A number measured on a text, and where it should lie.
@@ -52,6 +53,19 @@ pub struct Verdict {
     /// The bound it broke.
     pub threshold: f64,
 }
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Verdict { rule, value, threshold } = self;
+        match rule.as_str() {
+            NOTHING_LEFT => write!(f, "{rule} of {} characters", number(*value)),
+            _ => write!(f, "{rule}: {}, the bound is {}", number(*value), number(*threshold)),
+        }
+    }
+}
+
+/// The rule that drops a text of which repair and cutting leave nothing; it measures the characters that were there.
+pub(crate) const NOTHING_LEFT: &str = "nothing left";
 
 /// Which filters to apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

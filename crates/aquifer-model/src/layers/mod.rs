@@ -1,13 +1,16 @@
 //! The pieces architectures are laid out of. Each names its parameters when it is made, and runs on a tape.
 
 mod attention;
+mod dropout;
 mod feed_forward;
 mod linear;
 mod norm;
 
 pub use attention::Attend;
+pub use dropout::Dropout;
 
 pub(crate) use attention::{Attending, Attention, AttentionShape};
+pub(crate) use dropout::Masks;
 pub(crate) use feed_forward::{GeluMlp, SwigluMlp};
 pub(crate) use linear::Linear;
 pub(crate) use norm::{LayerNorm, RmsNorm};

@@ -2,11 +2,12 @@
 
 pub(crate) mod data;
 
-use crate::html::{bar, bytes, count, escape, seconds, section, table};
+use crate::html::{bar, escape, section, table};
 use crate::plot::{Curve, line_chart};
-use crate::run::{last_loss, overall_speed};
 use aquifer_record::eval::TaskScore;
-use aquifer_record::{EvalReport, Forecast, Manifest, MetricLine, Samples};
+use aquifer_record::figures::{bytes, count, seconds};
+use aquifer_record::forecast::Estimate;
+use aquifer_record::{EvalReport, Forecast, Manifest, MetricLine, Samples, measure};
 use std::fmt::Write;
 
 /// The headline numbers.
@@ -16,14 +17,20 @@ pub(crate) fn tiles(manifest: &Manifest, metrics: &[MetricLine], eval: Option<&E
         tiles.push((count(manifest.parameters), "parameters".into()));
     }
     if let Some(last) = metrics.last() {
-        tiles.push((count(last.tokens), "tokens trained on".into()));
+        tiles.push((count(last.tokens), measure::label("tokens")));
     }
-    tiles.extend(overall_speed(metrics).map(|speed| (speed, "tokens a second".into())));
-    tiles.extend(last_loss(metrics).map(|loss| (format!("{loss:.3}"), "last training loss, nats a token".into())));
+    if let Some(last) = metrics.last().filter(|line| line.seconds > 0.0) {
+        tiles.push((count((last.tokens as f64 / last.seconds) as u64), "tokens a second".into()));
+    }
+    if let Some(loss) = metrics.iter().rev().find_map(|line| line.loss) {
+        tiles.push((measure::value("train_loss", loss), measure::label("train_loss")));
+    }
     for task in eval.iter().flat_map(|eval| &eval.tasks) {
-        tiles.push((show_score(task, task.value), format!("{}: {}", task.task, task.metric)));
+        tiles.push((show_score(task, task.value), measure::of_task(task)));
     }
-    let mut out = String::from("<div class=\"tiles\">\n");
+    // Rows as equal as they can be: seven tiles are four and three, never six and one.
+    let rows = tiles.len().div_ceil(4).max(1);
+    let mut out = format!("<div class=\"tiles\" style=\"--per-row:{}\">\n", tiles.len().div_ceil(rows).max(1));
     for (value, label) in tiles {
         let _ = writeln!(out, "<div class=\"tile\"><b>{}</b><span>{}</span></div>", escape(&value), escape(&label));
     }
@@ -64,20 +71,23 @@ pub(crate) fn training(metrics: &[MetricLine]) -> String {
     section("Training", "The loss is the mean over the tokens of a step; held-out text was never trained on.", &content)
 }
 
-/// What was told before, beside what happened.
-pub(crate) fn forecast(forecast: &Forecast) -> String {
+/// What was told before, beside what happened; `last` is the run's newest line of metrics.
+pub(crate) fn forecast(forecast: &Forecast, last: Option<&MetricLine>) -> String {
     let happened = |value: Option<String>| value.unwrap_or_else(|| "<span class=\"soft\">not over yet</span>".into());
     let ratio = |value: Option<f64>| value.map(|r| format!("{r:.2}×")).unwrap_or_default();
-    let estimate = &forecast.seconds;
-    let rows = vec![
+    let counted = |what: &str, told: u64, done: Option<u64>| {
+        let share = done.map(|done| done as f64 / told.max(1) as f64);
+        vec![what.into(), count(told), happened(done.map(count)), ratio(share)]
+    };
+    let told = |estimate: &Estimate| {
+        let Estimate { expected, low, high } = *estimate;
+        let (expected, low, high) = (seconds(expected), seconds(low), seconds(high));
+        format!("{expected} <span class=\"soft\">({low} to {high})</span>")
+    };
+    let mut rows = vec![
         vec![
             "time of training".into(),
-            format!(
-                "{} <span class=\"soft\">({} to {})</span>",
-                seconds(estimate.expected),
-                seconds(estimate.low),
-                seconds(estimate.high)
-            ),
+            told(&forecast.seconds),
             happened(forecast.outcome.map(|o| seconds(o.seconds))),
             ratio(forecast.seconds_ratio()),
         ],
@@ -91,9 +101,27 @@ pub(crate) fn forecast(forecast: &Forecast) -> String {
             happened(forecast.outcome.map(|o| bytes(o.memory_bytes))),
             ratio(forecast.memory_ratio()),
         ],
-        vec!["steps".into(), count(forecast.steps), String::new(), String::new()],
-        vec!["tokens".into(), count(forecast.tokens), String::new(), String::new()],
+        counted("steps", forecast.steps, last.map(|line| line.step)),
+        counted("tokens (told with padding)", forecast.tokens, last.map(|line| line.tokens)),
     ];
+    if let Some(whole) = &forecast.whole {
+        let asked = whole.asked.map(|s| format!("; {} asked for", seconds(s))).unwrap_or_default();
+        let of =
+            format!("of that {} before, {} after the training{asked}", seconds(whole.before), seconds(whole.after));
+        rows.insert(
+            0,
+            vec![
+                "time in all".into(),
+                format!("{}<br><span class=\"soft\">{of}</span>", told(&whole.seconds)),
+                happened(whole.took.map(seconds)),
+                ratio(forecast.whole_ratio()),
+            ],
+        );
+    }
+    if forecast.document_bytes > 0 {
+        let told = bytes(forecast.document_bytes);
+        rows.push(vec!["documents in memory, before training".into(), told, String::new(), String::new()]);
+    }
     let mut content = table(&["", "told before", "happened", "ratio"], &[3], &rows);
     let _ = writeln!(content, "<p class=\"soft\">{}</p>", escape(&forecast.method));
     let total = forecast.memory_parts.iter().map(|(_, n)| n).sum::<u64>().max(1) as f64;
@@ -112,7 +140,7 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
     let mut content = String::new();
     for task in &eval.tasks {
         let all = task.baselines.iter().map(|b| b.value).chain([task.value]);
-        let largest = if is_share(task) { 1.0 } else { all.fold(f64::MIN_POSITIVE, f64::max) };
+        let largest = if measure::is_share(&task.metric) { 1.0 } else { all.fold(f64::MIN_POSITIVE, f64::max) };
         let interval = task.interval.map_or(String::new(), |[low, high]| {
             format!(" <span class=\"soft\">(95 %: {} to {})</span>", show_score(task, low), show_score(task, high))
         });
@@ -124,12 +152,14 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
         let better = if task.higher_is_better { "higher is better" } else { "lower is better" };
         let _ = write!(
             content,
-            "<h3>{}: {}</h3>\n<p class=\"soft\">{} scored, {better}</p>\n",
-            escape(&task.task),
-            escape(&task.metric),
-            if task.metric == "bits per byte" { format!("{} bytes", count(task.n)) } else { count(task.n) }
+            "<h3>{}</h3>\n<p class=\"soft\">scored over {}; {better}</p>\n",
+            escape(&measure::of_task(task)),
+            escape(&task.scope()),
         );
-        content += &table(&["", ""], &[], &rows);
+        let _ = write!(content, "<div class=\"scores\">{}</div>\n", table(&["", ""], &[], &rows));
+        if let Some(note) = &task.note {
+            let _ = write!(content, "<p class=\"note\">{}</p>\n", escape(note));
+        }
         let kinds: Vec<Vec<String>> = task
             .by_kind
             .iter()
@@ -153,36 +183,45 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
 /// What the model says.
 pub(crate) fn samples(samples: &Samples) -> String {
     let mut content = String::new();
+    if !samples.continuations.is_empty() {
+        content += "<h3>Held-out beginnings, continued</h3>\n<p class=\"soft\">The <span class=\"given\">beginning</span> was given, the rest is the model's.</p>\n";
+    }
     for sample in &samples.continuations {
-        let _ = writeln!(
-            content,
-            "<blockquote><span class=\"given\">{}</span>{}</blockquote>",
-            escape(&sample.prompt),
-            escape(&sample.text)
-        );
+        let (given, said) = (escape(&sample.prompt), escape(&sample.text));
+        let _ = writeln!(content, "<div class=\"said\"><span class=\"given\">{given}</span>{said}</div>");
+    }
+    if !samples.chats.is_empty() {
+        content += "<h3>Questions, asked through the chat template</h3>\n";
     }
     for talk in &samples.chats {
-        let truth = talk
-            .expected
-            .as_ref()
-            .map_or(String::new(), |truth| format!("<span class=\"soft\">known answer: {}</span>", escape(truth)));
+        let verdict = match &talk.expected {
+            None => String::new(),
+            Some(truth) if truth.trim() == talk.assistant.trim() => {
+                "<span class=\"good\">as the known answer</span>".into()
+            }
+            Some(truth) => format!("<span class=\"soft\">known answer: {}</span>", escape(truth)),
+        };
         let _ = writeln!(
             content,
-            "<div class=\"talk\"><div class=\"user\">{}</div><div class=\"model\">{}</div>{truth}</div>",
+            "<div class=\"talk\"><div class=\"user\">{}</div><div class=\"model\">{}</div>{verdict}</div>",
             escape(&talk.user),
             escape(&talk.assistant),
         );
     }
-    section(
-        "What it says",
-        "Continuations of held-out beginnings (given part in grey), then exchanges through the chat template.",
-        &content,
-    )
+    section("What it says", "Nothing was picked: these are the first answers.", &content)
 }
 
 /// The reason for each choice, and the recipe they became.
 pub(crate) fn choices(manifest: &Manifest, recipe: &str) -> String {
-    let rows: Vec<Vec<String>> = manifest.choices.iter().map(|(what, why)| vec![escape(what), escape(why)]).collect();
+    // Choices of one reason stand together.
+    let mut rows: Vec<(Vec<String>, &String)> = Vec::new();
+    for (what, why) in &manifest.choices {
+        match rows.iter_mut().find(|(_, reason)| *reason == why) {
+            Some((whats, _)) => whats.push(escape(what)),
+            None => rows.push((vec![escape(what)], why)),
+        }
+    }
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(whats, why)| vec![whats.join(", "), escape(why)]).collect();
     let mut content = table(&["choice", "reason"], &[], &rows);
     if !recipe.is_empty() {
         let _ = writeln!(content, "<details><summary>recipe.toml</summary><pre>{}</pre></details>", escape(recipe));
@@ -206,11 +245,6 @@ pub(crate) fn manifest(manifest: &Manifest) -> String {
     section("Manifest", "What the run was made of.", &content)
 }
 
-/// Accuracies of every kind are shares of the whole.
-fn is_share(task: &TaskScore) -> bool {
-    task.metric.starts_with("accuracy")
-}
-
 fn show_score(task: &TaskScore, value: f64) -> String {
-    if is_share(task) { format!("{:.1} %", value * 100.0) } else { format!("{value:.3}") }
+    measure::score(&task.metric, value)
 }

@@ -32,15 +32,17 @@ table! {
         name: String = "run".to_owned(),
         /// What this recipe is for, for people.
         about: String = String::new(),
-        /// The text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or a folder of token shards.
+        /// The text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or a folder of token shards (or with
+        /// `train` and `heldout` shards in it).
         data: String = String::new(),
-        /// Held-out text, where it is not a part of `data`.
+        /// Held-out text (or token shards, where `data` is), where it is not a part of `data`.
         heldout: Option<String> = None,
-        /// Part of `data` that is held out: the end of a single text, else every so many-th document.
+        /// Part of `data` that is held out: the end of a few texts, every so many-th of many, blocks of neighbours of token
+        /// shards. 0 holds out nothing, and there is then no held-out loss.
         val_fraction: f64 = 0.05,
         /// `char`, `bpe`, or a folder with a tokenizer.json.
         tokenizer: String = "bpe".to_owned(),
-        /// Entries of a `bpe` vocabulary that is learnt here.
+        /// Entries of a `bpe` vocabulary that is learnt here; a run's own recipe says how many its vocabulary has.
         vocab_size: usize = 4096,
         /// What of a dialogue is learnt: `all` of it, or what the `assistant` says.
         loss_on: LossOn = LossOn::Assistant,
@@ -86,6 +88,8 @@ table! {
         norm_eps: f64 = 1e-5,
         /// Standard deviation of new weights; those that write to the residual stream get less with depth.
         init_std: f64 = 0.02,
+        /// Share dropped in training after the embedding, each attention and each feed-forward. Default: none.
+        dropout: Option<f64> = None,
         /// The least shard of a product; only for tiny test models.
         min_shard: Option<usize> = None,
     }

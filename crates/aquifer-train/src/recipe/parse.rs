@@ -119,7 +119,9 @@ impl Recipe {
         let named = !self.name.is_empty() && !self.name.starts_with('.') && self.name.chars().all(fine_name);
         check(named, "name", "letters, digits, `-`, `_` and `.`", &self.name)?;
         check((0.0..0.9).contains(&self.val_fraction), "val_fraction", "from 0 to below 0.9", self.val_fraction)?;
-        check((258..=1 << 20).contains(&self.vocab_size), "vocab_size", "from 258 to 1,048,576", self.vocab_size)?;
+        // Of any other vocabulary this only says how large it is.
+        let fits = self.tokenizer != "bpe" || (258..=1 << 20).contains(&self.vocab_size);
+        check(fits, "vocab_size", "from 258 to 1,048,576", self.vocab_size)?;
         check(
             Precision::from_name(&self.precision).is_some(),
             "precision",
@@ -143,6 +145,9 @@ impl Recipe {
         check(m.rope_theta.is_finite() && m.rope_theta > 1.0, "model.rope_theta", "above 1", m.rope_theta)?;
         check(m.norm_eps > 0.0 && m.norm_eps < 1.0, "model.norm_eps", "between 0 and 1", m.norm_eps)?;
         check(m.init_std > 0.0 && m.init_std < 10.0, "model.init_std", "between 0 and 10", m.init_std)?;
+        if let Some(p) = m.dropout {
+            check((0.0..=0.95).contains(&p), "model.dropout", "from 0 to 0.95", p)?;
+        }
         if let Some(least) = m.min_shard {
             check(least >= 32 && least % 32 == 0, "model.min_shard", "a multiple of 32", least)?;
         }

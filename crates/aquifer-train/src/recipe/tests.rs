@@ -25,7 +25,7 @@ fn every_key_can_be_written_and_is_documented() {
     recipe.heldout = Some("y".into());
     recipe.init_from = Some("z".into());
     (recipe.model.kv_heads, recipe.model.head_dim, recipe.model.feed_forward) = (Some(2), Some(32), Some(96));
-    recipe.model.min_shard = Some(64);
+    (recipe.model.min_shard, recipe.model.dropout) = (Some(64), Some(0.1));
     (recipe.batch.micro, recipe.batch.lanes) = (Some(1), Some(2));
     (recipe.schedule.warmup_steps, recipe.schedule.decay_steps) = (Some(3), Some(4));
     (recipe.run.eval_every, recipe.run.checkpoint_every) = (Some(5), Some(6));

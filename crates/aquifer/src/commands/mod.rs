@@ -13,6 +13,7 @@ pub(crate) mod tokenizer;
 pub(crate) mod train;
 
 use crate::context::{Context, Globals};
+use clap::{CommandFactory, FromArgMatches};
 
 /// Raw text in; a trained, evaluated and served language model out
 #[derive(clap::Parser)]
@@ -28,6 +29,23 @@ pub(crate) struct Cli {
     pub(crate) globals: Globals,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line; ends the process with a message where it cannot.
+    pub(crate) fn read() -> Self {
+        let matches = with_negative_numbers(Cli::command()).get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Lets every option hear `-1`, so that it can say itself what it should be; otherwise `-1` is taken for an option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let hear = |arg: clap::Arg| {
+        let takes_a_value = arg.get_action().takes_values() && !arg.is_positional();
+        if takes_a_value { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(hear).mut_subcommands(with_negative_numbers)
 }
 
 /// The nouns.

@@ -108,7 +108,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 /// to most clients.
 fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let found = (host, port).to_socket_addrs().with_context(|| format!("--host: `{host}` is no address of this machine"))?;
+    let found =
+        (host, port).to_socket_addrs().with_context(|| format!("--host: `{host}` is no address of this machine"))?;
     let mut addresses: Vec<SocketAddr> = found.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     TcpListener::bind(&addresses[..]).with_context(|| format!("cannot listen on {host}:{port} (try another --port)"))

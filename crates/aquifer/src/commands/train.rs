@@ -1,14 +1,19 @@
 //! `aquifer train`
 
+mod plan;
+
 use crate::commands::doctor::cpu_name;
+use crate::commands::runs::go_on;
 use crate::context::{Context, Interrupted};
+use crate::table::facts;
 use anyhow::Context as _;
 use aquifer_infer::{Engine, Generate, Limits, Request};
 use aquifer_model::Decoder;
 use aquifer_optim::{Outcome, Watch};
-use aquifer_record::{Progress, RunFolder};
+use aquifer_record::{Progress, RunFolder, figures, measure};
 use aquifer_text::Tokenizer;
-use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, forecast_recipe, run_recipe};
+use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, Trained, forecast_recipe, run_recipe};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,8 +52,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if args.keys {
-        aquifer_train::recipe::keys().for_each(|(key, help)| println!("{key:26} {help}"));
-        return Ok(());
+        return keys(ctx);
     }
     let path = args.recipe.clone().context("name a recipe")?;
     if args.dry_run {
@@ -68,11 +72,11 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         run: &run,
         resume: args.resume,
         memory_limit: ctx.memory,
+        around: None,
         cpu: &cpu_name(),
         command: &command,
     };
     let mut watch = Samples { run: &run, progress: ctx.progress(), seed: recipe.seed };
-    let go_on = format!("aquifer train --resume {}", run.path().display());
     let result = run_recipe(&job, &mut watch, ctx.progress(), ctx.stop());
     let trained = match result {
         Err(error) if !args.resume && !run.join(RECIPE_FILE).exists() => {
@@ -83,19 +87,42 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         result => result.with_context(|| format!("the run in `{}` ended early", run.path().display()))?,
     };
     if let Outcome::Stopped(step) = trained.outcome {
-        return Err(Interrupted(format!("stopped after step {step} and saved; go on with\n  {go_on}")).into());
+        return Err(Interrupted(format!("stopped after step {step} and saved; go on with\n  {}", go_on(&run))).into());
     }
+    let report = aquifer_report::write_run_report(&run)?;
     if ctx.json {
         return ctx.print_json(&trained.manifest);
     }
-    for (name, value) in &trained.manifest.results {
-        println!("{name:24} {value:.4}");
+    print!("{}", outcome(&trained, &report));
+    let folder = run.path().display();
+    ctx.say(format!("done; go on with:\n  aquifer generate {folder} --prompt \"…\"\n  aquifer serve {folder}"));
+    Ok(())
+}
+
+/// What a run ended with: its results, the time beside the forecast, and where everything is.
+fn outcome(trained: &Trained, report: &Path) -> String {
+    let manifest = &trained.manifest;
+    let mut rows = vec![("parameters".to_owned(), figures::count(manifest.parameters))];
+    for name in measure::ordered(manifest.results.keys()) {
+        rows.push((measure::label(name), measure::value(name, manifest.results[name])));
     }
     if let Some(ratio) = trained.forecast.seconds_ratio() {
-        println!("{:24} {ratio:.2}", "time / forecast");
+        rows.push(("time over forecast".to_owned(), format!("{ratio:.2}")));
     }
-    println!("{:24} {}", "weights", trained.manifest.hashes.get("weights").map_or("", String::as_str));
-    println!("{:24} {}", "model", trained.model.display());
+    let weights = manifest.hashes.get("weights").cloned().unwrap_or_default();
+    let places = [("model", trained.model.display()), ("report", report.display())];
+    rows.push(("weights (sha256)".to_owned(), weights));
+    rows.extend(places.map(|(what, path)| (what.to_owned(), path.to_string())));
+    facts(rows)
+}
+
+/// Every key of a recipe and what it means.
+fn keys(ctx: &Context) -> anyhow::Result<()> {
+    let keys = aquifer_train::recipe::keys();
+    if ctx.json {
+        return ctx.print_json(&keys.map(|(key, help)| json!({ "key": key, "help": help })).collect::<Vec<_>>());
+    }
+    print!("{}", facts(keys));
     Ok(())
 }
 
@@ -142,15 +169,18 @@ fn dry_run(args: &Args, path: &Path, ctx: &Context) -> anyhow::Result<()> {
         run: &run,
         resume: false,
         memory_limit: ctx.memory,
+        around: None,
         cpu: &cpu_name(),
         command: &[],
     };
-    let (recipe, forecast) = forecast_recipe(&job, ctx.progress(), ctx.stop())?;
+    let told = forecast_recipe(&job, ctx.progress(), ctx.stop())?;
     if ctx.json {
-        return ctx.print_json(&forecast);
+        return ctx.print_json(&told);
     }
-    print!("{}", recipe.to_toml(&[]));
-    println!("{}", serde_json::to_string_pretty(&forecast)?);
+    print!("{}", plan::in_words(&told));
+    ctx.say(
+        "Nothing was begun. The recipe with every key: the same with --json, or recipe.toml once the run has begun.",
+    );
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Change, Input, check_new, go_on};
 use crate::context::Context;
+use crate::input::Work;
 use aquifer_corpus::write_documents;
 use aquifer_data::clean::clean;
 use aquifer_data::filters;
@@ -49,6 +50,8 @@ struct Outcome {
     #[serde(flatten)]
     change: Change,
     reasons: BTreeMap<String, u64>,
+    repaired: usize,
+    repairs: BTreeMap<String, u64>,
     out: PathBuf,
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     for path in [Some(&args.out), args.dropped.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
-    let collected = args.input.read(ctx)?;
+    let collected = args.input.read(Work::Clean, ctx)?;
     let before = size(&collected.documents);
     let preset = match args.preset {
         Preset::Plain => filters::Preset::Plain,
@@ -66,7 +69,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let mut cleaned = clean(collected.documents, preset);
     go_on(ctx)?;
     write_documents(&args.out, &cleaned.kept)?;
-    let reasons = cleaned.reasons();
+    let (reasons, repairs, repaired) = (cleaned.reasons(), cleaned.repairs(), cleaned.changed.len());
     if let Some(path) = &args.dropped {
         let dropped = std::mem::take(&mut cleaned.dropped).into_iter().map(|(verdict, mut document)| {
             document.metadata.insert("dropped".to_owned(), serde_json::json!(verdict));
@@ -77,10 +80,13 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let change = Change::new(before, &cleaned.kept, collected.skipped_count);
     ctx.say(change.line());
     if ctx.json {
-        return ctx.print_json(&Outcome { change, reasons, out: args.out });
+        return ctx.print_json(&Outcome { change, reasons, repaired, repairs, out: args.out });
     }
     for (reason, count) in &reasons {
-        println!("{count:>9}  {reason}");
+        println!("{count:>9}  removed: {reason}");
+    }
+    for (repair, count) in &repairs {
+        println!("{count:>9}  repaired: {repair}");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{Change, Input, check_new, go_on};
 use crate::context::Context;
+use crate::input::Work;
 use anyhow::ensure;
 use aquifer_corpus::write_documents;
 use aquifer_data::dedup::{DedupOptions, deduplicate, near};
@@ -54,7 +55,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     for path in [Some(&args.out), args.duplicates.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
-    let collected = args.input.read(ctx)?;
+    let collected = args.input.read(Work::Dedup, ctx)?;
     let before = size(&collected.documents);
     let options = DedupOptions { exact: true, near: (!args.exact_only).then_some(args.threshold) };
     let result = deduplicate(collected.documents, &options, ctx.stop());

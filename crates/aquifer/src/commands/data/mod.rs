@@ -7,7 +7,7 @@ pub(crate) mod show;
 pub(crate) mod stats;
 
 use crate::context::Context;
-use crate::input;
+use crate::input::{self, Work};
 use aquifer_corpus::{Collected, Document, ReadOptions};
 use aquifer_data::prepare::size;
 use aquifer_record::data::Size;
@@ -53,16 +53,10 @@ pub(crate) struct Input {
 
 impl Input {
     /// All documents of all inputs. What had to be skipped is said: the first few one by one, the rest counted.
-    fn read(&self, ctx: &Context) -> anyhow::Result<Collected> {
+    fn read(&self, work: Work, ctx: &Context) -> anyhow::Result<Collected> {
         let options = ReadOptions { text_field: self.text_field.clone(), ..ReadOptions::default() };
-        let mut all = Collected::default();
-        for path in &self.inputs {
-            let collected = input::collect(path, &options, ctx)?;
-            go_on(ctx)?;
-            all.documents.extend(collected.documents);
-            all.skipped.extend(collected.skipped);
-            all.skipped_count += collected.skipped_count;
-        }
+        let all = input::collect(&self.inputs, &options, work, ctx)?;
+        go_on(ctx)?;
         for skipped in all.skipped.iter().take(5) {
             ctx.say(format!("skipped {skipped}"));
         }

@@ -2,6 +2,7 @@
 
 use super::{Input, go_on};
 use crate::context::Context;
+use crate::input::Work;
 use anyhow::{Context as _, ensure};
 use aquifer_corpus::TokenShards;
 use aquifer_train::{LossOn, write_shards};
@@ -60,7 +61,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let folder = places.iter().find(|folder| folder.join("tokenizer.json").is_file());
     let folder = folder.with_context(|| format!("there is no tokenizer.json at `{}`", args.tokenizer.display()))?;
     let tokenizer = aquifer_text::Tokenizer::load(folder)?;
-    let collected = args.input.read(ctx)?;
+    let collected = args.input.read(Work::Shard, ctx)?;
     let loss_on = match args.loss_on {
         Learn::Assistant => LossOn::Assistant,
         Learn::All => LossOn::All,

@@ -2,6 +2,7 @@
 
 use super::Input;
 use crate::context::Context;
+use crate::input::Work;
 use anyhow::ensure;
 use aquifer_corpus::Document;
 use aquifer_tensor::random::Stream;
@@ -27,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
-    let mut documents = args.input.read(ctx)?.documents;
+    let mut documents = args.input.read(Work::Look, ctx)?.documents;
     if let Some(id) = &args.id {
         documents.retain(|document| document.id == *id);
         ensure!(!documents.is_empty(), "no document has the id `{id}`");

@@ -2,6 +2,7 @@
 
 use super::Input;
 use crate::context::Context;
+use crate::input::Work;
 use aquifer_data::stats::stats;
 
 /// Count documents, bytes, characters, words and scripts
@@ -13,7 +14,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
-    let collected = args.input.read(ctx)?;
+    let collected = args.input.read(Work::Look, ctx)?;
     let stats = stats(&collected.documents);
     if ctx.json {
         return ctx.print_json(&stats);

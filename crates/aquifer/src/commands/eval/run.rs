@@ -2,16 +2,18 @@
 
 use crate::context::{Context, Interrupted};
 use crate::resolve;
+use crate::table::table;
 use anyhow::Context as _;
 use aquifer_corpus::TokenShards;
 use aquifer_eval::{
     ChoiceScore, DecoderScorer, EvalError, Heldout, LogLikelihood, PromptStyle, choice_tasks, heldout_task,
     ngram_from_shards, read_questions, score_choices,
 };
-use aquifer_record::EvalReport;
-use aquifer_record::eval::TaskScore;
+use aquifer_record::eval::{KindScore, TaskScore};
 use aquifer_record::files::{write_atomic, write_atomic_bytes};
+use aquifer_record::manifest::Status;
 use aquifer_record::progress::Unit;
+use aquifer_record::{EvalReport, RunFolder, figures, measure};
 use aquifer_text::{NgramModel, Tokenizer};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ use std::time::Instant;
 /// byte of text it has not seen; fewer is better, and vocabularies do not matter.
 ///
 /// For a run, its own held-out shards are scored when no task is given, and a 5-gram model of its training shards
-/// stands beside. Scores have the same bits whatever the threads and the batch.
+/// stands beside; the scores are kept in its folder and its report. Scores have the same bits whatever the threads and the batch.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  aquifer eval run runs/quickstart\n  aquifer eval run runs/quickstart --tasks questions.jsonl --json"
@@ -101,6 +103,7 @@ fn evaluate(args: &Args, ctx: &Context) -> anyhow::Result<()> {
         }
     }
     report.seconds = start.elapsed().as_secs_f64();
+    let page = keep(&args.model, &report)?;
     if let Some(path) = &args.items {
         write_items(path, &items)?;
     }
@@ -111,7 +114,10 @@ fn evaluate(args: &Args, ctx: &Context) -> anyhow::Result<()> {
         return ctx.print_json(&report);
     }
     print_table(&report);
-    ctx.say(format!("scored in {:.1} s, {}", report.seconds, model.precision.name()));
+    ctx.say(format!("scored in {}, {}", figures::seconds(report.seconds), model.precision.name()));
+    if let Some(page) = page {
+        ctx.say(format!("report: {}", page.display()));
+    }
     Ok(())
 }
 
@@ -213,19 +219,38 @@ fn write_items(path: &Path, scores: &[ChoiceScore]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_table(report: &EvalReport) {
-    println!("{:<24} {:<20} {:>9} {:>10}  {:<18} beside", "task", "metric", "n", "score", "95 % interval");
-    for task in &report.tasks {
-        let show = |value: f64| match task.higher_is_better {
-            true => format!("{:.1} %", value * 100.0),
-            false => format!("{value:.4}"),
-        };
-        let interval = task.interval.map_or(String::new(), |[low, high]| format!("{} – {}", show(low), show(high)));
-        let beside: Vec<String> = task.baselines.iter().map(|b| format!("{} {}", b.name, show(b.value))).collect();
-        let (name, metric, n, value) = (&task.task, &task.metric, task.n, show(task.value));
-        println!("{name:<24} {metric:<20} {n:>9} {value:>10}  {interval:<18} {}", beside.join(", "));
-        for kind in &task.by_kind {
-            println!("  {:<43} {:>9} {:>10}", kind.kind, kind.n, show(kind.value));
+/// Puts the scores of a finished run into its folder, in place of earlier ones of the same task, and draws its report
+/// anew. A model that is no run, or a run still under way, is left as it is.
+fn keep(folder: &Path, found: &EvalReport) -> anyhow::Result<Option<PathBuf>> {
+    let run = RunFolder::at(folder.to_path_buf());
+    let Some(mut manifest) = run.manifest().ok().filter(|manifest| manifest.status == Status::Finished) else {
+        return Ok(None);
+    };
+    let mut all = run.eval().unwrap_or_else(|_| EvalReport { model: found.model.clone(), ..EvalReport::default() });
+    for task in &found.tasks {
+        let name = measure::of_task(task);
+        manifest.results.insert(name.clone(), task.value);
+        match all.tasks.iter_mut().find(|known| measure::of_task(known) == name) {
+            Some(known) => *known = task.clone(),
+            None => all.tasks.push(task.clone()),
         }
     }
+    all.seconds = found.seconds;
+    run.write("eval.json", &all)?;
+    run.write("manifest.json", &manifest)?;
+    Ok(Some(aquifer_report::write_run_report(&run)?))
+}
+
+fn print_table(report: &EvalReport) {
+    let mut rows = Vec::new();
+    for task in &report.tasks {
+        let show = |value: f64| measure::score(&task.metric, value);
+        let interval = task.interval.map_or(String::new(), |[low, high]| format!("{} – {}", show(low), show(high)));
+        let beside: Vec<String> = task.baselines.iter().map(|b| format!("{} {}", b.name, show(b.value))).collect();
+        rows.push(vec![measure::of_task(task), show(task.value), interval, beside.join(", "), task.scope()]);
+        let kind =
+            |k: &KindScore| vec![format!("  {}", k.kind), show(k.value), "".into(), "".into(), figures::count(k.n)];
+        rows.extend(task.by_kind.iter().map(kind));
+    }
+    print!("{}", table(Some(&["task", "score", "95 % interval", "beside it", "over"]), &[1], &rows));
 }

@@ -4,6 +4,7 @@ mod plan;
 mod score;
 mod source;
 mod speak;
+mod why_worse;
 
 use crate::commands::doctor::cpu_name;
 use crate::context::{Context, Interrupted};
@@ -13,10 +14,11 @@ use aquifer_corpus::TokenShards;
 use aquifer_model::Decoder;
 use aquifer_ops::Precision;
 use aquifer_optim::Outcome;
-use aquifer_record::{Manifest, RunFolder};
+use aquifer_record::{Manifest, RunFolder, measure};
 use aquifer_text::Tokenizer;
-use aquifer_train::{Job, Places, RECIPE_FILE, Recipe, run_recipe};
+use aquifer_train::{Around, Job, Places, RECIPE_FILE, Recipe, run_recipe};
 use source::Material;
+pub(crate) use source::PROMPTS;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +33,7 @@ pub(crate) struct Args {
     /// Everything in under forty seconds: a smaller world, a smaller model
     #[arg(long, conflicts_with_all = ["minutes", "input"])]
     fast: bool,
-    /// Minutes to plan for, seven tenths of them training; the plan becomes the recipe, and the recipe is the job
+    /// Minutes to plan for, from the first byte to the report; the plan becomes the recipe, and the recipe is the job
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     minutes: Option<f64>,
     /// Your own text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or - for standard input
@@ -62,13 +64,14 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let mut stages = Stages::default();
     let job = match &args.resume {
         Some(folder) => go_on(folder)?,
-        None => begin(&args, &mut stages, ctx)?,
+        None => begin(&args, begun, &mut stages, ctx)?,
     };
-    let Begun { run, material, recipe, reasons } = job;
+    let Begun { run, material, recipe, reasons, around } = job;
 
     ctx.say("2/5 training");
-    let places = Places { recipe_folder: run.path().to_path_buf(), data_folders: Vec::new() };
-    let trained = stages.time("vocabulary, shards, training", || {
+    let places = places(&run);
+    let stage = if around.is_some() { "training" } else { "vocabulary, shards, training" };
+    let trained = stages.time(stage, || {
         let job = Job {
             recipe: &recipe,
             reasons: &reasons,
@@ -76,12 +79,13 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
             run: &run,
             resume: args.resume.is_some(),
             memory_limit: ctx.memory,
+            around,
             cpu: &cpu_name(),
             command: &std::env::args().collect::<Vec<_>>(),
         };
         run_recipe(&job, &mut (), ctx.progress(), ctx.stop()).map_err(anyhow::Error::from)
     });
-    let trained = match trained {
+    let mut trained = match trained {
         Err(_) if ctx.stop().requested() => return Err(stopped(&run)),
         Err(error) => return Err(error),
         Ok(trained) if matches!(trained.outcome, Outcome::Stopped(_)) => return Err(stopped(&run)),
@@ -111,12 +115,17 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     ctx.say("5/5 report");
     let mut manifest = trained.manifest;
     for task in &eval.tasks {
-        manifest.results.insert(format!("{}, {}", task.task, task.metric), task.value);
+        manifest.results.insert(measure::of_task(task), task.value);
     }
     manifest.stages = stages.0;
     // What the stages leave between them: the whole, as a person waits for it.
-    manifest.results.insert("whole_seconds".to_owned(), begun.elapsed().as_secs_f64());
+    let took = begun.elapsed().as_secs_f64();
+    manifest.results.insert("whole_seconds".to_owned(), took);
     run.write("manifest.json", &manifest)?;
+    if let (Some(whole), None) = (&mut trained.forecast.whole, &args.resume) {
+        whole.took = Some(took);
+        run.write("forecast.json", &trained.forecast)?;
+    }
     let report = aquifer_report::write_run_report(&run)?;
     farewell(&run, &manifest, &report, !material.prompts.is_empty(), ctx)
 }
@@ -127,10 +136,11 @@ struct Begun {
     material: Material,
     recipe: Recipe,
     reasons: Vec<(String, String)>,
+    around: Option<Around>,
 }
 
 /// Checks what was asked for, makes the run folder, prepares the data and decides on the recipe.
-fn begin(args: &Args, stages: &mut Stages, ctx: &Context) -> anyhow::Result<Begun> {
+fn begin(args: &Args, begun: Instant, stages: &mut Stages, ctx: &Context) -> anyhow::Result<Begun> {
     Precision::from_name(&args.precision)
         .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{}`", args.precision))?;
     if let Some(minutes) = args.minutes {
@@ -144,8 +154,9 @@ fn begin(args: &Args, stages: &mut Stages, ctx: &Context) -> anyhow::Result<Begu
     let material = stages
         .time("data", || source::prepare(&run, args, ctx))
         .inspect_err(|_| drop(std::fs::remove_dir(run.path())))?;
-    let plan::Planned { recipe, reasons } = plan::recipe(&run, args, init_from.as_deref(), &material, ctx)?;
-    Ok(Begun { run, material, recipe, reasons })
+    let work = plan::Work { run: &run, args, init_from: init_from.as_deref(), material: &material, begun };
+    let plan::Planned { recipe, reasons, around } = plan::recipe(&work, stages, ctx)?;
+    Ok(Begun { run, material, recipe, reasons, around })
 }
 
 /// Takes up a quickstart that was stopped or killed.
@@ -158,7 +169,7 @@ fn go_on(folder: &Path) -> anyhow::Result<Begun> {
     );
     let material = source::prepared(&run).with_context(|| format!("`{name}` was not made by a quickstart"))?;
     let reasons = run.manifest()?.choices;
-    Ok(Begun { material, recipe: Recipe::load(&run.join(RECIPE_FILE), &[])?, reasons, run })
+    Ok(Begun { material, recipe: Recipe::load(&run.join(RECIPE_FILE), &[])?, reasons, around: None, run })
 }
 
 /// Adds the tokens of each split to `data.json`, now that there are any.
@@ -189,6 +200,11 @@ fn farewell(run: &RunFolder, manifest: &Manifest, report: &Path, talks: bool, ct
     };
     ctx.say(format!("done in {seconds:.0} s; go on with:\n  {first}\n  aquifer serve {folder}"));
     Ok(())
+}
+
+/// A quickstart's recipe names what lies in its own folder.
+fn places(run: &RunFolder) -> Places {
+    Places { recipe_folder: run.path().to_path_buf(), data_folders: Vec::new() }
 }
 
 fn stopped(run: &RunFolder) -> anyhow::Error {

@@ -3,7 +3,7 @@
 use super::Args;
 use super::speak::Prompt;
 use crate::context::Context;
-use crate::input;
+use crate::input::{self, Work};
 use anyhow::ensure;
 use aquifer_corpus::{Document, ReadOptions, write_documents};
 use aquifer_data::filters::Preset;
@@ -12,15 +12,16 @@ use aquifer_data::small_world::{self, World, WorldSize};
 use aquifer_data::world_report;
 use aquifer_eval::{Question, read_questions};
 use aquifer_record::data::Skipped;
-use aquifer_record::{DataReport, RunFolder};
+use aquifer_record::{DataReport, RunFolder, figures};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The least text that a model is trained on.
 const MIN_BYTES: u64 = 2_000;
 
 /// Where a run keeps what its model will be asked, for a quickstart that is taken up again.
-const PROMPTS: &str = "data/prompts.json";
+pub(crate) const PROMPTS: &str = "data/prompts.json";
 const QUESTIONS: &str = "data/questions.jsonl";
 
 /// What the later stages need to know about the data.
@@ -65,7 +66,7 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
 }
 
 fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
-    let collected = input::collect(input, &ReadOptions::default(), ctx)?;
+    let collected = input::collect(&[input.to_path_buf()], &ReadOptions::default(), Work::Quickstart, ctx)?;
     ctx.go_on("stopped")?;
     for skipped in collected.skipped.iter().take(3) {
         ctx.say(format!("  skipped {skipped}"));
@@ -119,18 +120,7 @@ fn finish(
     held_out: &[Document],
     ctx: &Context,
 ) -> anyhow::Result<Material> {
-    for stage in &report.stages {
-        let removed = stage.input.documents.saturating_sub(stage.output.documents);
-        let why: Vec<String> = stage.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-        if removed > 0 || !why.is_empty() {
-            ctx.say(format!(
-                "  {}: {removed} of {} documents removed; {}",
-                stage.name,
-                stage.input.documents,
-                why.join(", ")
-            ));
-        }
-    }
+    say_funnel(&report, ctx);
     for planted in &report.planted {
         ctx.say(format!("  planted: {} of {} {}", planted.caught, planted.planted, planted.kind));
     }
@@ -151,6 +141,29 @@ fn finish(
         questions: Vec::new(),
         prompts: Vec::new(),
     })
+}
+
+/// What came in, and for each stage that did something how many documents it removed and repaired, and why.
+fn say_funnel(report: &DataReport, ctx: &Context) {
+    let Some(first) = report.stages.first() else { return };
+    let (documents, bytes) = (first.input.documents, first.input.bytes);
+    ctx.say(format!("  {} documents in, {}", figures::count(documents), figures::bytes(bytes)));
+    let counted = |reasons: &BTreeMap<String, u64>| {
+        reasons.iter().map(|(why, n)| format!("{} {why}", figures::count(*n))).collect::<Vec<_>>().join(", ")
+    };
+    for stage in &report.stages {
+        let removed = stage.input.documents.saturating_sub(stage.output.documents);
+        // Duplicates have no other reason than the stage's own name.
+        let own = stage.reasons.len() == 1 && stage.reasons.contains_key(&stage.name);
+        if removed > 0 && own {
+            ctx.say(format!("  {} {} removed", figures::count(removed), stage.name));
+        } else if removed > 0 {
+            ctx.say(format!("  {} removed: {}", figures::count(removed), counted(&stage.reasons)));
+        }
+        if stage.repaired > 0 {
+            ctx.say(format!("  {} repaired: {}", figures::count(stage.repaired), counted(&stage.repairs)));
+        }
+    }
 }
 
 /// The held-out questions, each option as the whole answer it would be.

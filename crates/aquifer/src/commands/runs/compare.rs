@@ -2,8 +2,10 @@
 
 use super::Root;
 use crate::context::Context;
+use crate::table::table;
 use anyhow::Context as _;
-use aquifer_record::RunFolder;
+use aquifer_record::figures::count;
+use aquifer_record::{Manifest, RunFolder, measure};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -22,7 +24,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let runs = args.names.iter().map(|name| RunFolder::open(&args.root.runs, name)).collect::<Result<Vec<_>, _>>()?;
-    let manifests = runs.iter().map(RunFolder::manifest).collect::<Result<Vec<_>, _>>()?;
+    let manifests = runs.iter().map(super::manifest).collect::<anyhow::Result<Vec<Manifest>>>()?;
     if let Some(path) = &args.html {
         let page = aquifer_report::compare_report(&runs)?;
         aquifer_record::write_atomic_bytes(path, page.as_bytes()).context("writing the comparison")?;
@@ -31,27 +33,25 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if ctx.json {
         return ctx.print_json(&manifests);
     }
-    print!("{:<28}", "");
-    runs.iter().for_each(|run| print!(" {:>18}", run.name()));
-    println!();
-    let names: BTreeSet<&String> = manifests.iter().flat_map(|manifest| manifest.results.keys()).collect();
-    for name in names {
-        print!("{name:<28}");
-        for manifest in &manifests {
-            match manifest.results.get(name) {
-                Some(value) => print!(" {value:>18.4}"),
-                None => print!(" {:>18}", "–"),
-            }
-        }
-        println!();
+    let names: Vec<String> = runs.iter().map(RunFolder::name).collect();
+    let head: Vec<&str> = std::iter::once("").chain(names.iter().map(String::as_str)).collect();
+    let row = |label: String, cell: &dyn Fn(&Manifest) -> Option<String>| {
+        let cells = manifests.iter().map(|manifest| cell(manifest).unwrap_or_else(|| "–".to_owned()));
+        std::iter::once(label).chain(cells).collect::<Vec<String>>()
+    };
+    let mut rows = vec![
+        row("status".to_owned(), &|m| Some(m.status.to_string())),
+        row("arithmetic".to_owned(), &|m| Some(m.precision.clone())),
+        row("parameters".to_owned(), &|m| Some(count(m.parameters))),
+    ];
+    for name in measure::ordered(manifests.iter().flat_map(|m| m.results.keys())) {
+        rows.push(row(measure::label(name), &|m| m.results.get(name).map(|value| measure::value(name, *value))));
     }
-    let hashes: BTreeSet<&String> = manifests.iter().flat_map(|manifest| manifest.hashes.keys()).collect();
-    for what in hashes {
-        print!("{:<28}", format!("{what} (sha256)"));
-        manifests
-            .iter()
-            .for_each(|m| print!(" {:>18}", m.hashes.get(what).map_or("–", |hash| &hash[..hash.len().min(12)])));
-        println!();
+    for what in manifests.iter().flat_map(|m| m.hashes.keys()).collect::<BTreeSet<_>>() {
+        let short = |m: &Manifest| m.hashes.get(what).map(|hash| hash.chars().take(12).collect());
+        rows.push(row(format!("{what} (sha256)"), &short));
     }
+    let right: Vec<usize> = (1..head.len()).collect();
+    print!("{}", table(Some(&head), &right, &rows));
     Ok(())
 }

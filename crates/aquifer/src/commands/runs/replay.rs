@@ -78,6 +78,7 @@ fn replay(
         run: new,
         resume: false,
         memory_limit: ctx.memory,
+        around: None,
         cpu: &cpu_name(),
         command: &std::env::args().collect::<Vec<_>>(),
     };

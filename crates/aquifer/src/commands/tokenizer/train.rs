@@ -1,7 +1,7 @@
 //! `aquifer tokenizer train`
 
 use crate::context::{Context, Interrupted};
-use crate::input;
+use crate::input::{self, Work};
 use anyhow::Context as _;
 use aquifer_corpus::ReadOptions;
 use aquifer_record::progress::Unit;
@@ -43,6 +43,9 @@ pub(crate) struct Args {
     force: bool,
 }
 
+/// Bytes of the texts that tell how long a token is.
+const SAMPLED_BYTES: usize = 256 << 10;
+
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     /// Byte-level byte-pair encoding
@@ -69,12 +72,9 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         args.out.display()
     );
     let options = ReadOptions { text_field: args.text_field, ..ReadOptions::default() };
-    let (mut texts, mut skipped) = (Vec::new(), 0);
-    for path in &args.texts {
-        let found = input::collect(path, &options, ctx)?;
-        skipped += found.skipped_count;
-        texts.extend(found.documents.into_iter().map(|document| document.text));
-    }
+    let found = input::collect(&args.texts, &options, Work::Vocabulary, ctx)?;
+    let (texts, skipped) = (found.documents.into_iter().map(|document| document.text), found.skipped_count);
+    let texts: Vec<String> = texts.collect();
     let bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
     let tokenizer = match args.kind {
         Kind::Char => train_char(&texts),
@@ -88,15 +88,16 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Err(TextError::Stopped) => return Err(Interrupted(TextError::Stopped.to_string()).into()),
         other => other?,
     };
-    // The first mebibyte says well enough how long a token is.
+    // The beginning says well enough how long a token is; encoding holds some fifty times its text.
     let mut sample = Vec::new();
     let mut sampled = 0;
     for text in &texts {
-        if sampled > 1 << 20 {
+        let piece = &text[..text.floor_char_boundary(SAMPLED_BYTES - sampled)];
+        sampled += piece.len();
+        sample.push(piece);
+        if sampled + 4 > SAMPLED_BYTES {
             break;
         }
-        sampled += text.len();
-        sample.push(text);
     }
     let tokens: usize = tokenizer.encode_batch(&sample)?.iter().map(Vec::len).sum();
     tokenizer.save(&args.out).with_context(|| format!("writing the tokenizer to `{}`", args.out.display()))?;

@@ -1,0 +1,40 @@
+//! Dropout of what enters the residual stream, in training only.
+
+use crate::{ModelError, TokenBatch};
+use aquifer_grad::{Tape, Var};
+use aquifer_tensor::random::Stream;
+
+/// Dropout of one training step. Which elements are dropped follows from seed, place in the model, step and the
+/// element's index in the whole step, so neither micro-batches nor threads nor a resume change it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Dropout {
+    /// The share dropped, from 0 to below 1.
+    pub p: f32,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The optimiser step.
+    pub step: u64,
+}
+
+/// [`Dropout`] of the rows of one micro-batch, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masks(Option<(Dropout, u64)>);
+
+impl Masks {
+    /// What nobody trains loses nothing.
+    pub(crate) fn none() -> Self {
+        Masks(None)
+    }
+
+    /// Of a stream of width `d` over the rows of `batch`.
+    pub(crate) fn of(dropout: Option<Dropout>, batch: &TokenBatch, d: usize) -> Self {
+        let first_element = (batch.first_grain * batch.grain_len * d) as u64;
+        Masks(dropout.filter(|dropout| dropout.p > 0.0).map(|dropout| (dropout, first_element)))
+    }
+
+    /// Drops from `x`, a value of the stream's width made at `site`.
+    pub(crate) fn drop(&self, tape: &mut Tape, x: Var, site: impl FnOnce() -> String) -> Result<Var, ModelError> {
+        let Some((Dropout { p, seed, step }, first_element)) = self.0 else { return Ok(x) };
+        Ok(tape.dropout(&x, p, Stream::new(seed, &site(), ""), step, first_element)?)
+    }
+}
