@@ -156,9 +156,9 @@ pub(crate) fn evaluation(eval: &EvalReport) -> String {
             escape(&measure::of_task(task)),
             escape(&task.scope()),
         );
-        let _ = write!(content, "<div class=\"scores\">{}</div>\n", table(&["", ""], &[], &rows));
+        let _ = writeln!(content, "<div class=\"scores\">{}</div>", table(&["", ""], &[], &rows));
         if let Some(note) = &task.note {
-            let _ = write!(content, "<p class=\"note\">{}</p>\n", escape(note));
+            let _ = writeln!(content, "<p class=\"note\">{}</p>", escape(note));
         }
         let kinds: Vec<Vec<String>> = task
             .by_kind
