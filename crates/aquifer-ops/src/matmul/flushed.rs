@@ -94,45 +94,41 @@ unsafe fn in_parts(part: Part, [height, width]: [usize; 2], call: &Call) {
     }
 }
 
-macro_rules! zmm_block {
-    ($code:expr, $a:ident, $b:ident, $n:ident, $c:ident, $step:ident) => {{
+/// Runs `$code` in flushing mode; it may use every vector register named.
+macro_rules! flushed {
+    ([$($register:tt)*] $code:expr, $a:ident, $b:ident, $n:ident, $c:ident, $step:ident) => {{
         let mut saved = 0_u32;
         // SAFETY: reads the strip and the panel, reads and writes the part of `c`, restores the control register.
         unsafe {
             asm!(
-                $code,
+                concat!("stmxcsr [{saved}]\n ldmxcsr [{flush}]\n", $code, "ldmxcsr [{saved}]"),
                 a = inout(reg) $a => _, b = inout(reg) $b => _, n = inout(reg) $n => _, i = out(reg) _,
                 c = inout(reg) $c => _, t = out(reg) _, step = in(reg) $step,
                 flush = in(reg) &FLUSH, odd = in(reg) &ODD, saved = in(reg) &mut saved,
-                out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
-                out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
-                out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _,
-                out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
-                out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _,
-                out("zmm30") _, out("zmm31") _,
+                $(out($register) _,)*
                 options(nostack),
             );
         }
     }};
 }
 
+macro_rules! zmm_block {
+    ($($call:tt)*) => {
+        flushed!([
+            "zmm0" "zmm1" "zmm2" "zmm3" "zmm4" "zmm5" "zmm6" "zmm7" "zmm8" "zmm9" "zmm10" "zmm11"
+            "zmm12" "zmm13" "zmm14" "zmm15" "zmm16" "zmm17" "zmm18" "zmm19" "zmm20" "zmm21" "zmm22"
+            "zmm23" "zmm24" "zmm25" "zmm26" "zmm27" "zmm28" "zmm29" "zmm30" "zmm31"
+        ] $($call)*)
+    };
+}
+
 macro_rules! ymm_block {
-    ($code:expr, $a:ident, $b:ident, $n:ident, $c:ident, $step:ident) => {{
-        let mut saved = 0_u32;
-        // SAFETY: reads the strip and the panel, reads and writes the part of `c`, restores the control register.
-        unsafe {
-            asm!(
-                $code,
-                a = inout(reg) $a => _, b = inout(reg) $b => _, n = inout(reg) $n => _, i = out(reg) _,
-                c = inout(reg) $c => _, t = out(reg) _, step = in(reg) $step,
-                flush = in(reg) &FLUSH, odd = in(reg) &ODD, saved = in(reg) &mut saved,
-                out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _, out("ymm4") _, out("ymm5") _,
-                out("ymm6") _, out("ymm7") _, out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
-                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
-                options(nostack),
-            );
-        }
-    }};
+    ($($call:tt)*) => {
+        flushed!([
+            "ymm0" "ymm1" "ymm2" "ymm3" "ymm4" "ymm5" "ymm6" "ymm7" "ymm8" "ymm9" "ymm10" "ymm11"
+            "ymm12" "ymm13" "ymm14" "ymm15"
+        ] $($call)*)
+    };
 }
 
 /// One row: its number, then the registers of its two sums.
@@ -143,7 +139,7 @@ macro_rules! pair_512 {
             let pairs = blocks * 16;
             zmm_block!(
                 concat!(
-                    "stmxcsr [{saved}]\n ldmxcsr [{flush}]\n vpbroadcastd zmm6, [{odd}]\n mov {t}, {c}\n xor {i:e}, {i:e}\n",
+                    "vpbroadcastd zmm6, [{odd}]\n mov {t}, {c}\n xor {i:e}, {i:e}\n",
                     $("vmovups zmm", $x, ", [{t}]\n vmovups zmm", $y, ", [{t} + 64]\n add {t}, {step}\n",)*
                     "2:\n",
                     "vmovups zmm0, [{b}]\n vmovups zmm1, [{b} + 64]\n",
@@ -155,7 +151,6 @@ macro_rules! pair_512 {
                       "vfmadd231ps zmm", $x, ", zmm5, zmm0\n vfmadd231ps zmm", $y, ", zmm5, zmm1\n",)*
                     "add {a}, 96\n add {b}, 128\n dec {n}\n jnz 2b\n",
                     $("vmovups [{c}], zmm", $x, "\n vmovups [{c} + 64], zmm", $y, "\n add {c}, {step}\n",)*
-                    "ldmxcsr [{saved}]",
                 ),
                 a, b, pairs, c, step
             );
@@ -173,7 +168,7 @@ macro_rules! tile_512 {
         unsafe fn $name(a: *const f32, b: *const f32, blocks: usize, c: *mut f32, step: usize) {
             zmm_block!(
                 concat!(
-                    "stmxcsr [{saved}]\n ldmxcsr [{flush}]\n vpbroadcastd zmm6, [{odd}]\n",
+                    "vpbroadcastd zmm6, [{odd}]\n",
                     "2:\n",
                     $("vpxord zmm", $e, ", zmm", $e, ", zmm", $e, "\n vpxord zmm", $f, ", zmm", $f, ", zmm", $f, "\n",
                       "vpxord zmm", $o, ", zmm", $o, ", zmm", $o, "\n vpxord zmm", $p, ", zmm", $p, ", zmm", $p, "\n",)*
@@ -191,7 +186,6 @@ macro_rules! tile_512 {
                       "vaddps zmm", $e, ", zmm", $e, ", [{t}]\n vaddps zmm", $f, ", zmm", $f, ", [{t} + 64]\n",
                       "vmovups [{t}], zmm", $e, "\n vmovups [{t} + 64], zmm", $f, "\n add {t}, {step}\n",)*
                     "dec {n}\n jnz 2b\n",
-                    "ldmxcsr [{saved}]",
                 ),
                 a, b, blocks, c, step
             );
@@ -210,7 +204,7 @@ macro_rules! pair_256 {
             let pairs = blocks * 16;
             ymm_block!(
                 concat!(
-                    "stmxcsr [{saved}]\n ldmxcsr [{flush}]\n vbroadcastss ymm15, [{odd}]\n mov {t}, {c}\n xor {i:e}, {i:e}\n",
+                    "vbroadcastss ymm15, [{odd}]\n mov {t}, {c}\n xor {i:e}, {i:e}\n",
                     $("vmovups ymm", $x, ", [{t}]\n vmovups ymm", $y, ", [{t} + 32]\n add {t}, {step}\n",)*
                     "2:\n",
                     "vandps ymm12, ymm15, [{b}]\n vandps ymm13, ymm15, [{b} + 32]\n",
@@ -222,7 +216,6 @@ macro_rules! pair_256 {
                       "vfmadd231ps ymm", $x, ", ymm14, ymm12\n vfmadd231ps ymm", $y, ", ymm14, ymm13\n",)*
                     "add {a}, 96\n add {b}, 128\n dec {n}\n jnz 2b\n",
                     $("vmovups [{c}], ymm", $x, "\n vmovups [{c} + 32], ymm", $y, "\n add {c}, {step}\n",)*
-                    "ldmxcsr [{saved}]",
                 ),
                 a, b, pairs, c, step
             );
@@ -239,7 +232,7 @@ macro_rules! tile_256 {
         unsafe fn $name(a: *const f32, b: *const f32, blocks: usize, c: *mut f32, step: usize) {
             ymm_block!(
                 concat!(
-                    "stmxcsr [{saved}]\n ldmxcsr [{flush}]\n vbroadcastss ymm15, [{odd}]\n",
+                    "vbroadcastss ymm15, [{odd}]\n",
                     "2:\n",
                     $("vxorps ymm", $e, ", ymm", $e, ", ymm", $e, "\n vxorps ymm", $f, ", ymm", $f, ", ymm", $f, "\n",
                       "vxorps ymm", $o, ", ymm", $o, ", ymm", $o, "\n vxorps ymm", $p, ", ymm", $p, ", ymm", $p, "\n",)*
@@ -258,7 +251,6 @@ macro_rules! tile_256 {
                       "vaddps ymm", $e, ", ymm", $e, ", [{t}]\n vaddps ymm", $f, ", ymm", $f, ", [{t} + 32]\n",
                       "vmovups [{t}], ymm", $e, "\n vmovups [{t} + 32], ymm", $f, "\n add {t}, {step}\n",)*
                     "dec {n}\n jnz 2b\n",
-                    "ldmxcsr [{saved}]",
                 ),
                 a, b, blocks, c, step
             );
