@@ -2,6 +2,7 @@
 
 use super::exact::{LARGEST_BF16, Piece};
 use super::pack::{Layout, Source};
+use super::store::expect_write;
 use aquifer_tensor::DType;
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -191,6 +192,9 @@ macro_rules! packer {
                 // SAFETY: the caller's word.
                 _ => return unsafe { super::pack::plain(source, width, layout, piece, free, block, out.cast()) },
             };
+            // Where the next block of the same panel will go.
+            let bytes = layout.block_bytes(width);
+            expect_write(out.cast::<u8>().wrapping_add(bytes), bytes);
             // SAFETY: the caller's word.
             unsafe { pack(source, width, layout, piece, free, block, out) };
         }

@@ -49,18 +49,11 @@ impl Region {
         }
     }
 
-    /// Asks for its cache lines ahead of the stores, which otherwise wait for them one after the other: up to a
-    /// fifth of a product with a short k.
+    /// Asks for its cache lines ahead of the stores: see [`expect_write`].
     pub(super) fn expect_write(&self) {
-        #[cfg(target_arch = "x86_64")]
         for row in 0..self.rows {
             let row = self.ptr.wrapping_add(row * self.stride * self.dtype.size());
-            for at in (0..self.columns * self.dtype.size()).step_by(64) {
-                // SAFETY: a hint, which faults on no address and changes no memory.
-                unsafe {
-                    std::arch::asm!("prefetchw [{}]", in(reg) row.wrapping_add(at), options(nostack, preserves_flags))
-                };
-            }
+            expect_write(row, self.columns * self.dtype.size());
         }
     }
 
@@ -82,6 +75,19 @@ impl Region {
             to[self.columns..].fill(0.0);
         }
     }
+}
+
+/// Asks for the cache lines of `bytes` bytes from `at` on ahead of stores, which otherwise wait for them one after
+/// the other: up to a fifth of a product with a short k.
+#[inline(always)]
+pub(super) fn expect_write(at: *const u8, bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint, which faults on no address and changes no memory.
+        unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at.wrapping_add(line), options(nostack, preserves_flags)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (at, bytes);
 }
 
 /// `slot = … (waiting[1] + (waiting[0] + tile)) …`.
