@@ -41,6 +41,46 @@ impl Walk {
         Walk::new(view.shape(), view.strides())
     }
 
+    /// Copies all elements in row-major order from `from` to `to`, reading tiles of the axis that is dense in memory;
+    /// `false`, with nothing done, where that is the last axis or none.
+    ///
+    /// # Safety
+    /// `from` is where the walk begins, and `to` has room for all.
+    pub(crate) unsafe fn copy_turned<T: Element>(&self, from: SendPtr<T>, to: SendPtr<T>) -> bool {
+        const TILE: usize = 32;
+        let last = self.rank - 1;
+        let Some(fast) = (0..last).find(|&axis| self.strides[axis] == 1).filter(|_| self.strides[last] != 1) else {
+            return false;
+        };
+        let dense = Shape::new(&self.dims[..self.rank]).strides();
+        let others = |of: &[usize]| (0..last).filter(|axis| *axis != fast).map(|axis| of[axis]).collect::<Vec<_>>();
+        let (dims, steps, places) = (others(&self.dims), others(&self.strides), others(&dense));
+        let tiles = self.dims[fast].div_ceil(TILE);
+        parallel_for(dims.iter().product::<usize>() * tiles, |task| {
+            let (mut rest, mut read, mut written) = (task / tiles, 0, 0);
+            for axis in (0..dims.len()).rev() {
+                let at = rest % dims[axis];
+                rest /= dims[axis];
+                read += at * steps[axis];
+                written += at * places[axis];
+            }
+            let rows = task % tiles * TILE..(task % tiles * TILE + TILE).min(self.dims[fast]);
+            for first in (0..self.dims[last]).step_by(TILE) {
+                let cols = first..(first + TILE).min(self.dims[last]);
+                for row in rows.clone() {
+                    for col in cols.clone() {
+                        // SAFETY: indices inside the walk's own axes; every element of the output is one task's.
+                        unsafe {
+                            *to.get().add(written + row * dense[fast] + col) =
+                                *from.get().add(read + row + col * self.strides[last]);
+                        }
+                    }
+                }
+            }
+        });
+        true
+    }
+
     /// Calls `run(offset, stride, len)` for stretches that together are elements `range` in row-major order.
     pub(crate) fn runs(&self, range: Range<usize>, mut run: impl FnMut(usize, usize, usize)) {
         if range.is_empty() {
@@ -131,7 +171,7 @@ impl Lane for f32 {
     fn load(view: &View, walk: &Walk, range: Range<usize>, out: &mut [f32]) {
         match view.dtype() {
             DType::F32 => read(view, walk, range, out, |x: f32| x),
-            DType::Bf16 => read(view, walk, range, out, Bf16::to_f32),
+            DType::Bf16 => read(view, walk, range, out, widen),
             DType::U8 => read(view, walk, range, out, |x: u8| f32::from(x)),
             DType::U32 => read(view, walk, range, out, |x: u32| x as f32),
             DType::I32 => read(view, walk, range, out, |x: i32| x as f32),
@@ -143,7 +183,7 @@ impl Lane for f32 {
         unsafe {
             match dtype {
                 DType::F32 => write(out, start, xs, |x| x),
-                DType::Bf16 => write(out, start, xs, Bf16::from_f32),
+                DType::Bf16 => write(out, start, xs, narrow),
                 DType::U8 => write(out, start, xs, |x| x as u8),
                 DType::U32 => write(out, start, xs, |x| x as u32),
                 DType::I32 => write(out, start, xs, |x| x as i32),
@@ -177,6 +217,20 @@ impl Lane for i64 {
             }
         }
     }
+}
+
+/// `Bf16::to_f32` without its branch, so that loops vectorise.
+#[inline(always)]
+pub(crate) fn widen(x: Bf16) -> f32 {
+    f32::from_bits(u32::from(x.to_bits()) << 16)
+}
+
+/// `Bf16::from_f32` without its branch: to nearest, ties to even; NaN stays NaN.
+#[inline(always)]
+fn narrow(x: f32) -> Bf16 {
+    let bits = x.to_bits();
+    let nearest = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+    Bf16::from_bits((if x.is_nan() { bits >> 16 | 0x40 } else { nearest }) as u16)
 }
 
 fn read<T: Element, W: Copy>(view: &View, walk: &Walk, range: Range<usize>, out: &mut [W], widen: impl Fn(T) -> W) {
@@ -231,10 +285,20 @@ pub(crate) fn map<W: Lane, const N: usize, const K: usize>(
         for start in task.clone().step_by(STRETCH) {
             let stretch = start..(start + STRETCH).min(task.end);
             let len = stretch.len();
-            for (n, loaded) in loaded.iter_mut().enumerate() {
+            for (n, loaded) in loaded.iter_mut().enumerate().filter(|(n, _)| plain_in[*n].is_none()) {
                 W::load(inputs[n], &walks[n], stretch.clone(), &mut loaded[..len]);
             }
-            kernel(loaded.each_ref().map(|x| &x[..len]), results.each_mut().map(|x| &mut x[..len]));
+            let inputs = std::array::from_fn(|n| match plain_in[n] {
+                // SAFETY: as above.
+                Some(base) => unsafe { part(Some(base.get()), &stretch) },
+                None => &loaded[n][..len],
+            });
+            if plain_out {
+                // SAFETY: as above.
+                kernel(inputs, bases.map(|base| unsafe { part_mut(base.get().cast(), &stretch) }));
+                continue;
+            }
+            kernel(inputs, results.each_mut().map(|x| &mut x[..len]));
             for ((base, dtype), result) in bases.iter().zip(out).zip(&results) {
                 // SAFETY: every output has `total` elements of its type; tasks are disjoint.
                 unsafe { W::store(*base, dtype, start, &result[..len]) };
@@ -350,6 +414,11 @@ mod tests {
 
     #[test]
     fn strided_broadcast_and_plain_operands_are_mapped_alike() {
+        for bits in (0..=u32::MAX).step_by(9973) {
+            let x = f32::from_bits(bits);
+            assert_eq!(narrow(x).to_bits(), Bf16::from_f32(x).to_bits());
+            assert_eq!(widen(narrow(x)).to_bits(), Bf16::from_f32(x).to_f32().to_bits());
+        }
         let (a, b) = (tensor("a", [17, 301], 1.0), tensor("b", [301, 17], 1.0));
         let add = |inputs: [&[f32]; 2], [out]: [&mut [f32]; 1]| {
             (0..out.len()).for_each(|i| out[i] = inputs[0][i] + inputs[1][i]);

@@ -150,16 +150,14 @@ pub fn tanh(x: f64) -> f64 {
 }
 
 /// xʸ with IEEE's special cases. The relative error grows with |y ln x|, to about 10⁻¹³ at the ends of the range.
+#[inline(always)]
 pub fn pow(x: f64, y: f64) -> f64 {
-    if y == 0.0 || x == 1.0 {
-        return 1.0;
-    }
     let whole = y == y.trunc();
     let odd = whole && y.abs() < 9_007_199_254_740_992.0 && (y * 0.5) != (y * 0.5).trunc();
-    if x < 0.0 && x.is_finite() && y.is_finite() && !whole {
-        return f64::NAN;
-    }
-    let size = if x.abs() == 1.0 { 1.0 } else { exp(y * ln(x.abs())) };
-    let size = if x.is_nan() || y.is_nan() { f64::NAN } else { size };
-    if odd && x.is_sign_negative() { -size } else { size }
+    let size = exp(y * ln(x.abs()));
+    let size = if x.abs() == 1.0 { 1.0 } else { size };
+    let size = if odd & x.is_sign_negative() { -size } else { size };
+    let undefined = (x < 0.0) & x.is_finite() & y.is_finite() & !whole;
+    let size = if undefined | x.is_nan() | y.is_nan() { f64::NAN } else { size };
+    if (y == 0.0) | (x == 1.0) { 1.0 } else { size }
 }

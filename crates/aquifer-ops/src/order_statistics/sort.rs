@@ -3,10 +3,8 @@
 use crate::OpError;
 use crate::movement::{contiguous, gather, gather_backward, transpose};
 use crate::reduce::expect_axis;
-use crate::strided::is_float;
 use aquifer_tensor::threads::{SendPtr, parallel_for};
-use aquifer_tensor::{Tensor, View};
-use std::cmp::Ordering;
+use aquifer_tensor::{DType, Tensor, View};
 
 /// The elements along `axis` in ascending (or descending) order, and where each was.
 ///
@@ -65,53 +63,40 @@ fn ordered(x: &View, axis: usize, k: usize, descending: bool) -> Result<Tensor, 
     let cols = shape[last];
     shape[last] = k;
     let mut out = Tensor::recycled::<u32>(&shape[..]);
-    let n = rows.numel() / cols.max(1);
-    let keys = if is_float(x.dtype()) {
-        Keys::Float(crate::strided::convert(&rows.view(), aquifer_tensor::DType::F32))
-    } else {
-        Keys::whole(&rows)
-    };
+    let (n, keys) = (rows.numel() / cols.max(1), keys(&rows));
     let slots = SendPtr(out.as_mut_slice::<u32>().as_mut_ptr());
     parallel_for(if k == 0 { 0 } else { n }, |row| {
-        let by = |&a: &u32, &b: &u32| {
-            let order = keys.compare(row * cols + a as usize, row * cols + b as usize);
-            // Equal keys keep the order of their indices, whichever way the rest is sorted.
-            (if descending { order.reverse() } else { order }).then(a.cmp(&b))
-        };
-        let mut indices: Vec<u32> = (0..cols as u32).collect();
+        // The index below the key: equal keys keep the order of their indices, whichever way the rest is sorted.
+        let flip = if descending { u32::MAX } else { 0 };
+        let place = |(i, key): (usize, &u32)| u64::from(key ^ flip) << 32 | i as u64;
+        let mut places: Vec<u64> = keys[row * cols..(row + 1) * cols].iter().enumerate().map(place).collect();
         if k < cols {
-            indices.select_nth_unstable_by(k - 1, by);
-            indices.truncate(k);
+            places.select_nth_unstable(k - 1);
+            places.truncate(k);
         }
-        indices.sort_unstable_by(by);
+        places.sort_unstable();
         // SAFETY: every row of the output is one task's.
-        unsafe { std::slice::from_raw_parts_mut(slots.get().add(row * k), k) }.copy_from_slice(&indices);
+        let out = unsafe { std::slice::from_raw_parts_mut(slots.get().add(row * k), k) };
+        out.iter_mut().zip(places).for_each(|(out, place)| *out = place as u32);
     });
     transpose(&out.view(), axis, last)
 }
 
-/// What rows are compared by.
-enum Keys {
-    Float(Tensor),
-    Whole(Vec<i64>),
-}
-
-impl Keys {
-    fn whole(rows: &Tensor) -> Self {
-        use crate::strided::{Lane, Walk};
-        let mut keys = vec![0_i64; rows.numel()];
-        i64::load(&rows.view(), &Walk::of(&rows.view()), 0..rows.numel(), &mut keys);
-        Keys::Whole(keys)
-    }
-
-    #[inline]
-    fn compare(&self, a: usize, b: usize) -> Ordering {
-        match self {
-            Keys::Whole(keys) => keys[a].cmp(&keys[b]),
-            Keys::Float(keys) => {
-                let (a, b) = (keys.as_f32()[a], keys.as_f32()[b]);
-                a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-            }
+/// Numbers that are ordered as the elements are: NaN above all, both zeros alike.
+fn keys(rows: &Tensor) -> Vec<u32> {
+    const SIGN: u32 = 1 << 31;
+    match rows.dtype() {
+        DType::U32 => rows.as_slice::<u32>().to_vec(),
+        DType::U8 => rows.as_slice::<u8>().iter().map(|x| u32::from(*x)).collect(),
+        DType::I32 => rows.as_slice::<i32>().iter().map(|x| *x as u32 ^ SIGN).collect(),
+        DType::F32 | DType::Bf16 => {
+            let key = |x: &f32| match x.to_bits() {
+                _ if x.is_nan() => u32::MAX,
+                _ if *x == 0.0 => SIGN,
+                bits if bits & SIGN != 0 => !bits,
+                bits => bits | SIGN,
+            };
+            rows.to_f32().as_f32().iter().map(key).collect()
         }
     }
 }

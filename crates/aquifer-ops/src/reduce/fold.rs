@@ -3,9 +3,9 @@
 use super::expect_axis;
 use crate::OpError;
 use crate::rows::each_row;
-use crate::strided::{Lane, Walk, expect_float, raw};
+use crate::strided::{Lane, Walk, expect_float, raw, widen};
 use aquifer_tensor::threads::{SendPtr, parallel_for};
-use aquifer_tensor::{DType, Shape, Tensor, View};
+use aquifer_tensor::{Bf16, DType, Element, Shape, Tensor, View};
 
 /// A view cut into rows: every kept index is one row, the reduced axes are its elements.
 pub(super) struct Fold {
@@ -18,7 +18,7 @@ pub(super) struct Fold {
 }
 
 /// Rows gathered side by side, so that memory is read along its fast axis.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 32;
 /// Elements gathered at once at most, where more than one row is.
 const GATHERED: usize = 1 << 16;
 
@@ -80,20 +80,35 @@ impl Fold {
             let mut gathered = vec![0.0; N * rows.len() * self.cols];
             for (view, gathered) in views.iter().zip(gathered.chunks_mut(rows.len() * self.cols)) {
                 let offsets = self.offsets(view.shape(), view.strides(), rows.clone());
-                let read = |at: usize| {
-                    // SAFETY: an offset of the view's own walks.
-                    unsafe {
-                        match view.dtype() {
-                            DType::F32 => *view.ptr::<f32>().add(at),
-                            _ => (*view.ptr::<aquifer_tensor::Bf16>().add(at)).to_f32(),
-                        }
-                    }
-                };
-                self.visit(view.shape(), view.strides(), &offsets, |row, col, at| {
-                    gathered[row * self.cols + col] = read(at)
-                });
+                match view.dtype() {
+                    DType::F32 => self.gather::<f32>(view, &offsets, gathered, |x| x),
+                    _ => self.gather::<Bf16>(view, &offsets, gathered, widen),
+                }
             }
             task(rows.start, &mut gathered);
+        });
+    }
+
+    /// The rows that begin at `offsets`, one after the other. Blocks of columns are read side by side into a small
+    /// square first: writing every row at once, a power of two apart, would fight over the same few cache lines.
+    fn gather<T: Element>(&self, view: &View, offsets: &[usize], rows: &mut [f32], widen: impl Fn(T) -> f32) {
+        const BLOCK: usize = 32;
+        let (ptr, mut square, mut filled) = (view.ptr::<T>(), [[0.0; BLOCK]; TOGETHER], 0);
+        self.walk(&self.reduced, view.shape(), view.strides()).runs(0..self.cols, |offset, stride, len| {
+            for first in (0..len).step_by(BLOCK) {
+                let n = BLOCK.min(len - first);
+                for i in 0..n {
+                    let at = offset + (first + i) * stride;
+                    for (row, start) in offsets.iter().enumerate() {
+                        // SAFETY: an offset of the view's own walks.
+                        square[row][i] = widen(unsafe { *ptr.add(start + at) });
+                    }
+                }
+                for (row, square) in square.iter().enumerate().take(offsets.len()) {
+                    rows[row * self.cols + filled..][..n].copy_from_slice(&square[..n]);
+                }
+                filled += n;
+            }
         });
     }
 
