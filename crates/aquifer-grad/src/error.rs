@@ -1,6 +1,6 @@
 //! What the tape and the gradients refuse.
 
-use aquifer_ops::OpError;
+use aquifer_ops::{OpError, QuantFormat};
 
 /// A call that does not fit the step at hand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +9,14 @@ pub enum GradError {
     /// An operator refused its arguments.
     #[error(transparent)]
     Op(#[from] OpError),
+    /// A quantised weight has no gradient.
+    #[error("`{param}` is quantised to {format}, which is for inference: load the model without that to train it")]
+    Quantized {
+        /// The parameter.
+        param: String,
+        /// How.
+        format: QuantFormat,
+    },
     /// A step was cut into impossible lanes.
     #[error(
         "a step of {grains} grains of {grain_len} tokens cannot have {lanes} lanes: a power of two of at most the number of grains is needed"

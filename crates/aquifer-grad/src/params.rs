@@ -1,8 +1,8 @@
 //! Named weights, and the packed copies of them that matrix products read.
 
 use crate::GradError;
-use aquifer_ops::{PackedWeight, Precision};
-use aquifer_tensor::Tensor;
+use aquifer_ops::{PackedWeight, Precision, QuantFormat, QuantizedWeight, linear, linear_quantized};
+use aquifer_tensor::{Tensor, View, ViewMut};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -46,6 +46,7 @@ struct Entry {
     rows: usize,
     forward: Slot,
     transposed: Slot,
+    quantized: Option<Arc<QuantizedWeight>>,
 }
 
 /// A packed copy and whether it still shows the value.
@@ -78,7 +79,7 @@ impl Params {
         let id = ParamId(self.entries.len());
         assert!(self.by_name.insert(name.to_owned(), id).is_none(), "there are two parameters named `{name}`");
         let (forward, transposed) = (Slot::default(), Slot::default());
-        self.entries.push(Entry { name: name.to_owned(), value, kind, rows, forward, transposed });
+        self.entries.push(Entry { name: name.to_owned(), value, kind, rows, forward, transposed, quantized: None });
         id
     }
 
@@ -151,18 +152,20 @@ impl Params {
         self.entries.iter().map(|e| e.value.numel() * size_of::<f32>()).sum()
     }
 
-    /// Bytes held at this moment by packed copies.
+    /// Bytes held at this moment by packed and quantised copies.
     pub fn packed_bytes(&self) -> usize {
         let bytes = |slot: &Slot| slot.0.lock().map_or(0, |s| s.1.as_ref().map_or(0, |w| w.bytes()));
-        self.entries.iter().map(|e| bytes(&e.forward) + bytes(&e.transposed)).sum()
+        let quantized = |e: &Entry| e.quantized.as_ref().map_or(0, |w| w.bytes());
+        self.entries.iter().map(|e| bytes(&e.forward) + bytes(&e.transposed) + quantized(e)).sum()
     }
 
-    /// Changes one value. Its packed copies are renewed at their next use.
+    /// Changes one value. Its packed copies are renewed at their next use, a quantised one is dropped.
     pub fn update(&mut self, id: ParamId, change: impl FnOnce(&mut Tensor)) {
         let entry = &mut self.entries[id.0];
         change(&mut entry.value);
         entry.forward.mark_stale();
         entry.transposed.mark_stale();
+        entry.quantized = None;
     }
 
     /// Changes values, in order: an optimiser's step. Packed copies are renewed at their next use.
@@ -215,6 +218,42 @@ impl Params {
         entry.transposed.packed(|old| self.pack(entry, old, true))
     }
 
+    /// From now on, forward products with this matrix use integers made from its value. A tape that records refuses
+    /// it: what it computes is not what its gradient would belong to.
+    ///
+    /// # Errors
+    /// If the parameter is no matrix.
+    pub fn quantize(&mut self, id: ParamId, format: QuantFormat) -> Result<(), GradError> {
+        let entry = &mut self.entries[id.0];
+        entry.quantized = Some(Arc::new(QuantizedWeight::new(&entry.value.view(), self.min_shard, format)?));
+        entry.forward = Slot::default();
+        Ok(())
+    }
+
+    /// How the matrix was quantised, if it was.
+    pub fn quantized(&self, id: ParamId) -> Option<QuantFormat> {
+        self.entries[id.0].quantized.as_ref().map(|w| w.format())
+    }
+
+    /// `out = x·Wᵀ + b`, by the quantised copy of the matrix if there is one, else by the packed one.
+    ///
+    /// # Errors
+    /// If the parameter is no matrix or shapes do not fit.
+    pub fn product(
+        &self,
+        x: &View,
+        weight: ParamId,
+        bias: Option<ParamId>,
+        out: &mut ViewMut,
+    ) -> Result<(), GradError> {
+        let bias = bias.map(|bias| self.get(bias).as_f32());
+        match &self.entries[weight.0].quantized {
+            Some(quantized) => linear_quantized(x, quantized, bias, out)?,
+            None => linear(x, &*self.packed(weight)?, bias, out)?,
+        }
+        Ok(())
+    }
+
     fn pack(&self, entry: &Entry, old: Option<PackedWeight>, transpose: bool) -> Result<PackedWeight, GradError> {
         let value = entry.value.view();
         let value = if transpose { value.transpose(0, 1) } else { value };
@@ -228,7 +267,8 @@ impl Params {
     }
 }
 
-/// The copy shares the values' buffers until either side is written to, and makes packed copies of its own.
+/// The copy shares the values' buffers until either side is written to, and quantised ones; it makes packed copies of its
+/// own.
 impl Clone for Params {
     fn clone(&self) -> Self {
         let copy = |e: &Entry| Entry {
@@ -238,6 +278,7 @@ impl Clone for Params {
             rows: e.rows,
             forward: Slot::default(),
             transposed: Slot::default(),
+            quantized: e.quantized.clone(),
         };
         Params { entries: self.entries.iter().map(copy).collect(), by_name: self.by_name.clone(), ..*self }
     }

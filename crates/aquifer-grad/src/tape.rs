@@ -92,6 +92,16 @@ impl<'p> Tape<'p> {
         self.nodes.is_some()
     }
 
+    /// A gradient would belong to the unquantised weight, the forward pass to the quantised one.
+    pub(crate) fn refuse_quantized(&self, weight: ParamId) -> Result<(), GradError> {
+        match self.params.quantized(weight) {
+            Some(format) if self.is_recording() => {
+                Err(GradError::Quantized { param: self.params.name(weight).to_owned(), format })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A value from outside. Its gradient is computed and dropped.
     pub fn input(&mut self, value: Tensor) -> Var {
         self.vars += 1;

@@ -3,7 +3,7 @@
 use crate::attend::{CachedAttend, Share};
 use crate::*;
 use aquifer_model::{Decoder, DecoderConfig, TokenBatch};
-use aquifer_ops::Precision;
+use aquifer_ops::{Precision, QuantFormat};
 use aquifer_tensor::{isa, threads};
 use proptest::prelude::*;
 use std::sync::{Arc, OnceLock};
@@ -39,6 +39,38 @@ fn cached_logits(model: &Decoder, tokens: &[u32], steps: &[usize]) -> Vec<u32> {
         at += rows;
     }
     bits
+}
+
+/// The same network with weights of this format.
+fn quantized(format: QuantFormat) -> Decoder {
+    let config = network().config.clone();
+    let mut model = Decoder::init(config, 7, network().params.precision()).unwrap();
+    model.quantize(format).unwrap();
+    model
+}
+
+#[test]
+fn quantized_weights_keep_the_promise_on_every_instruction_set() {
+    let tokens = tokens(257, 4);
+    let whole: Vec<u32> = tokens.iter().copied().chain([0]).collect();
+    for format in [QuantFormat::INT8, QuantFormat::INT4] {
+        let model = quantized(format);
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let full = bits(model.logits(&TokenBatch::sequence(&whole)).unwrap().as_f32());
+        for steps in [&[257][..], &[1], &[7, 64, 33]] {
+            assert!(cached_logits(&model, &tokens, steps) == full, "{format} in steps of {steps:?}");
+        }
+        for &isa in isa::available() {
+            for n in [1, 3] {
+                let other = isa::with(isa, || threads::with(n, || cached_logits(&model, &tokens, &[100])));
+                assert!(other == full, "{format} on {isa}, {n} threads");
+            }
+        }
+        let losses = model.losses(&TokenBatch::sequence(&whole)).unwrap();
+        let plain = network().losses(&TokenBatch::sequence(&whole)).unwrap();
+        let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+        assert!(losses != plain && (mean(&losses) / mean(&plain) - 1.0).abs() < 0.1, "{format}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::files::{SHARD_BYTES, WeightFiles, weights_sha256, write_weights};
 use crate::layers::{Attend, Attending, Attention, AttentionShape, Dropout, Masks, RmsNorm, SwigluMlp};
 use crate::{DecoderConfig, ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
-use aquifer_ops::{Precision, RopeTable, linear};
+use aquifer_ops::{Precision, QuantBits, QuantFormat, RopeTable};
 use aquifer_tensor::{Tensor, View};
 use std::path::Path;
 use std::sync::Arc;
@@ -99,6 +99,22 @@ impl Decoder {
         weights_sha256(&self.params)
     }
 
+    /// From now on, products use weights of `format`, for inference: reading a prompt, decoding, scoring. The head keeps
+    /// eight bits at least, because an error there goes straight into the probabilities. Training is refused; what is
+    /// saved are the weights as they were.
+    ///
+    /// # Errors
+    /// None that a decoder's shapes can cause.
+    pub fn quantize(&mut self, format: QuantFormat) -> Result<(), ModelError> {
+        let head = if format.bits() == QuantBits::Int4 { QuantFormat::INT8 } else { format };
+        for id in self.params.ids() {
+            if self.params.kind(id) == Kind::Matrix && id != self.head {
+                self.params.quantize(id, format)?;
+            }
+        }
+        Ok(self.params.quantize(self.head, head)?)
+    }
+
     /// Numbers in all weights; a tied head counts once.
     pub fn param_count(&self) -> usize {
         self.params.numel()
@@ -170,7 +186,7 @@ impl Decoder {
     pub fn head(&self, hidden: &View) -> Result<Tensor, ModelError> {
         let (t, vocab, padded) = (hidden.shape()[0], self.config.vocab_size, self.config.padded_vocab());
         let mut all = Tensor::recycled::<f32>([t, padded]);
-        linear(hidden, &*self.params.packed(self.head)?, None, &mut all.view_mut())?;
+        self.params.product(hidden, self.head, None, &mut all.view_mut())?;
         if vocab == padded {
             return Ok(all);
         }

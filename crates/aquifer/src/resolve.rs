@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use aquifer_model::Decoder;
-use aquifer_ops::Precision;
+use aquifer_ops::{Precision, QuantFormat};
 use aquifer_record::Manifest;
 use aquifer_text::Tokenizer;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,19 @@ pub(crate) struct Model {
     pub(crate) folder: PathBuf,
     /// How its products are rounded.
     pub(crate) precision: Precision,
+    /// How its weights are quantised, if they are.
+    pub(crate) weights: Option<QuantFormat>,
     /// The network.
     pub(crate) decoder: Arc<Decoder>,
     /// Its vocabulary and chat template.
     pub(crate) tokenizer: Arc<Tokenizer>,
+}
+
+impl Model {
+    /// What its products are computed in, as people and records are told: `bf16/pair`, or `int8/64`.
+    pub(crate) fn numbers(&self) -> &'static str {
+        self.weights.map_or(self.precision.name(), |weights| weights.name())
+    }
 }
 
 /// The model folder that `path` means: itself if it holds a `config.json`, or the `model/` of a run.
@@ -49,8 +58,8 @@ pub(crate) fn model_folder(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Loads the model that `path` means. Without a `precision`, a run answers with the one it was trained in, and
-/// any other model in bf16.
-pub(crate) fn model(path: &Path, precision: Option<&str>) -> anyhow::Result<Model> {
+/// any other model in bf16. `weights` quantises what was loaded.
+pub(crate) fn model(path: &Path, precision: Option<&str>, weights: Option<&str>) -> anyhow::Result<Model> {
     let folder = model_folder(path)?;
     let run = if folder == path { None } else { Some(path) };
     let precision = match precision {
@@ -58,8 +67,17 @@ pub(crate) fn model(path: &Path, precision: Option<&str>) -> anyhow::Result<Mode
             .with_context(|| format!("--precision takes {}, got `{name}`", Precision::CHOICES))?,
         None => run.and_then(trained_in).or_else(|| Precision::from_name("bf16")).unwrap_or(Precision::F32),
     };
+    let quantized = |name| {
+        QuantFormat::from_name(name).with_context(|| {
+            format!("--weights takes int8 or int4, with a group as in int8/128 if you like, got `{name}`")
+        })
+    };
+    let weights = weights.map(quantized).transpose()?;
     let tokenizer = Tokenizer::load(&folder)?;
-    let decoder = Decoder::load(&folder, precision)?;
+    let mut decoder = Decoder::load(&folder, precision)?;
+    if let Some(format) = weights {
+        decoder.quantize(format)?;
+    }
     let (known, rows) = (tokenizer.vocab_size(), decoder.config.vocab_size);
     ensure!(
         known <= rows,
@@ -67,7 +85,7 @@ pub(crate) fn model(path: &Path, precision: Option<&str>) -> anyhow::Result<Mode
         folder.display()
     );
     let name = name_of(run.unwrap_or(&folder));
-    Ok(Model { name, folder, precision, decoder: Arc::new(decoder), tokenizer: Arc::new(tokenizer) })
+    Ok(Model { name, folder, precision, weights, decoder: Arc::new(decoder), tokenizer: Arc::new(tokenizer) })
 }
 
 /// The precision in a run's manifest.

@@ -35,6 +35,9 @@ pub(crate) struct SamplingArgs {
     /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
     #[arg(long, value_name = "NAME")]
     pub(crate) precision: Option<String>,
+    /// Quantise weights when loading: int8 or int4, faster where memory is the limit [default: no]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) weights: Option<String>,
 }
 
 /// Reads a number and says what it should be where it is not.

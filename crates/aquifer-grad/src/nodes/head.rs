@@ -2,8 +2,11 @@
 
 use crate::profile::{Pass, span};
 use crate::{GradError, Gradients, ParamId, Tape, Var};
-use aquifer_ops::{linear_cross_entropy, linear_cross_entropy_grad};
+use aquifer_ops::{cross_entropy, linear_cross_entropy, linear_cross_entropy_grad};
 use aquifer_tensor::Tensor;
+
+/// Rows whose logits a quantised head holds at once.
+const QUANTIZED_ROWS: usize = 256;
 
 impl<'p> Tape<'p> {
     /// Cross-entropy, in nats, of each row of `x [t, d]` through a head `[v, d]`; zero where the target is
@@ -14,7 +17,18 @@ impl<'p> Tape<'p> {
     pub fn cross_entropy(&self, x: &Var, head: ParamId, vocab: usize, targets: &[u32]) -> Result<Vec<f32>, GradError> {
         let _span = span("cross_entropy", Pass::Forward);
         let mut losses = vec![f32::NAN; targets.len()];
-        linear_cross_entropy(&x.value().view(), &*self.params.packed(head)?, vocab, targets, &mut losses)?;
+        let params = self.params;
+        if params.quantized(head).is_none() {
+            linear_cross_entropy(&x.value().view(), &*params.packed(head)?, vocab, targets, &mut losses)?;
+            return Ok(losses);
+        }
+        let rows = targets.len();
+        for start in (0..rows).step_by(QUANTIZED_ROWS) {
+            let part = start..(start + QUANTIZED_ROWS).min(rows);
+            let mut logits = Tensor::recycled::<f32>([part.len(), params.get(head).shape()[0]]);
+            params.product(&x.value().view().narrow(0, start, part.len()), head, None, &mut logits.view_mut())?;
+            cross_entropy(&logits.view(), vocab, &targets[part.clone()], &mut losses[part])?;
+        }
         Ok(losses)
     }
 
@@ -34,6 +48,7 @@ impl<'p> Tape<'p> {
     ) -> Result<Vec<f32>, GradError> {
         let measured = span("cross_entropy", Pass::Backward);
         let params = self.params;
+        self.refuse_quantized(head)?;
         let (w, w_t) = (params.packed(head)?, params.packed_transposed(head)?);
         let mut losses = vec![f32::NAN; targets.len()];
         let mut dx_td = Tensor::recycled::<f32>(x.value().shape_of());

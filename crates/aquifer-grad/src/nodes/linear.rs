@@ -9,15 +9,17 @@ impl<'p> Tape<'p> {
     /// `x [t, k]` through a weight `[n, k]` and an optional bias `[n]`: `[t, n]`.
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or the tape records and the weight is quantised.
     pub fn linear(&mut self, x: &Var, weight: ParamId, bias: Option<ParamId>) -> Result<Var, GradError> {
         let _span = span("linear", Pass::Forward);
         let params = self.params;
-        let packed = params.packed(weight)?;
-        let (t, k, n) = (x.rows(), packed.k(), packed.n());
+        self.refuse_quantized(weight)?;
+        let shape = params.get(weight).shape();
+        let [n, k] = [shape.first(), shape.last()].map(|extent| extent.copied().unwrap_or(1));
+        let t = x.rows();
         let x_tk = x.value().reshape([t, x.value().numel() / t.max(1)]);
         let mut y_tn = Tensor::recycled::<f32>([t, n]);
-        linear(&x_tk.view(), &packed, bias.map(|b| params.get(b).as_f32()), &mut y_tn.view_mut())?;
+        params.product(&x_tk.view(), weight, bias, &mut y_tn.view_mut())?;
         let (weight_use, bias_use, input) = (self.use_of(weight), bias.map(|b| self.use_of(b)), x.id);
         Ok(self.push("linear", y_tn, move |dy_tn, back| {
             if let Some(bias_use) = bias_use {

@@ -1,8 +1,8 @@
 //! What does not fit a step is refused, and says why.
 
 use super::params;
-use crate::{GradError, Gradients, MicroBatch, StepLanes, Tape};
-use aquifer_ops::Precision;
+use crate::{GradError, Gradients, MicroBatch, StepLanes, Tape, Var};
+use aquifer_ops::{Precision, QuantFormat};
 use aquifer_tensor::Tensor;
 
 const STEP: StepLanes = StepLanes { grains: 4, grain_len: 2, lanes: 2 };
@@ -65,4 +65,24 @@ fn a_new_value_is_packed_anew() {
     assert!(params.packed_bytes() > 0);
     params.drop_packed();
     assert_eq!(params.packed_bytes(), 0);
+}
+
+#[test]
+fn a_quantised_weight_serves_a_forward_tape_and_no_other() {
+    let (mut params, id) = params(Precision::F32, &[("w", &[3, 5])]);
+    let before = Tape::forward_only(&params).linear(&input(), id[0], None).unwrap().value().as_f32().to_vec();
+    params.quantize(id[0], QuantFormat::INT8).unwrap();
+    let after = Tape::forward_only(&params).linear(&input(), id[0], None).unwrap().value().as_f32().to_vec();
+    assert!(before != after && before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 0.05), "{before:?} {after:?}");
+    let refused = Tape::new(&params).linear(&input(), id[0], None).unwrap_err();
+    assert!(matches!(&refused, GradError::Quantized { param, format: QuantFormat::INT8 } if param == "w"), "{refused}");
+    // An update makes it a plain weight again.
+    params.update(id[0], |_| ());
+    assert_eq!(params.quantized(id[0]), None);
+    assert_eq!(Tape::new(&params).linear(&input(), id[0], None).unwrap().value().as_f32(), before);
+}
+
+fn input() -> Var {
+    let (params, _) = params(Precision::F32, &[]);
+    Tape::new(&params).input(Tensor::from_f32(&[0.3, -1.0, 0.7, 0.1, 0.9], [1, 5]))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     args.sampling.sampling()?;
-    let model = resolve::model(&args.model, args.sampling.precision.as_deref())?;
+    let model = resolve::model(&args.model, args.sampling.precision.as_deref(), args.sampling.weights.as_deref())?;
     anyhow::ensure!(
         model.tokenizer.chat_template().is_some(),
         "`{}` has no chat template in its tokenizer_config.json, so it was not taught to converse; try `aquifer generate`",

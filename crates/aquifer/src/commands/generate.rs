@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         }
         text => text.to_owned(),
     };
-    let model = resolve::model(&args.model, args.sampling.precision.as_deref())?;
+    let model = resolve::model(&args.model, args.sampling.precision.as_deref(), args.sampling.weights.as_deref())?;
     let ids = model.tokenizer.encode(&prompt)?;
     anyhow::ensure!(!ids.is_empty(), "the prompt is empty: the model needs something to go on from");
     let ids = model.tokenizer.begin(ids);
@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     show_prompt(&prompt, ctx)?;
     let spoken = speak(&model, &mut engine(&model), request, &args.sampling.stop, ctx.stop(), show)?;
     if ctx.json {
-        let (model, precision) = (model.name, model.precision.name());
+        let (precision, model) = (model.numbers(), model.name);
         return ctx.print_json(&Outcome { model, precision, seed, prompt, spoken });
     }
     println!();

@@ -53,6 +53,9 @@ pub(crate) struct Args {
     /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
+    /// Quantise weights when loading: int8 or int4 [default: no]
+    #[arg(long, value_name = "NAME")]
+    weights: Option<String>,
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
@@ -66,7 +69,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         None => ApiKeys::default(),
     };
     let open = keys.is_empty();
-    let model = resolve::model(&args.model, args.precision.as_deref())?;
+    let model = resolve::model(&args.model, args.precision.as_deref(), args.weights.as_deref())?;
     let cache_bytes = args.cache_memory.unwrap_or(ctx.memory / 4) as usize;
     let shape = model.decoder.shape();
     let needed = KvCache::bytes_for(&shape, shape.positions);
@@ -80,9 +83,10 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     }
     let listener = listen(&args.host, args.port)?;
     let address = listener.local_addr()?;
+    let numbers = model.numbers();
     let name = args.name.unwrap_or(model.name);
     let mut served = ServedModel::new(name.clone(), model.decoder, model.tokenizer);
-    served.fingerprint = format!("aquifer-{}-{}", env!("CARGO_PKG_VERSION"), model.precision);
+    served.fingerprint = format!("aquifer-{}-{}", env!("CARGO_PKG_VERSION"), numbers);
     let config = ServeConfig {
         queue: args.queue,
         limits: Limits { sequences: args.max_batch, prefill_rows: args.prefill_rows, cache_bytes },

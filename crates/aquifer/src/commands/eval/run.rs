@@ -53,6 +53,9 @@ pub(crate) struct Args {
     /// Products in this precision: f32, bf16 [default: as the run was trained]
     #[arg(long, value_name = "P")]
     precision: Option<String>,
+    /// Quantise weights when loading: int8 or int4 [default: no]
+    #[arg(long, value_name = "NAME")]
+    weights: Option<String>,
     /// Write each question's outcome to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
@@ -88,7 +91,7 @@ fn evaluate(args: &Args, ctx: &Context) -> anyhow::Result<()> {
     // Whether there is a model at all comes before what it should be scored on.
     resolve::model_folder(&args.model)?;
     let tasks = tasks(args)?;
-    let model = resolve::model(&args.model, args.precision.as_deref())?;
+    let model = resolve::model(&args.model, args.precision.as_deref(), args.weights.as_deref())?;
     let scorer = DecoderScorer::new(&model.decoder);
     let ngram = baseline(args, &model.tokenizer, ctx)?;
     let mut report = EvalReport { model: model.name.clone(), ..EvalReport::default() };
@@ -114,7 +117,7 @@ fn evaluate(args: &Args, ctx: &Context) -> anyhow::Result<()> {
         return ctx.print_json(&report);
     }
     print_table(&report);
-    ctx.say(format!("scored in {}, {}", figures::seconds(report.seconds), model.precision.name()));
+    ctx.say(format!("scored in {}, {}", figures::seconds(report.seconds), model.numbers()));
     if let Some(page) = page {
         ctx.say(format!("report: {}", page.display()));
     }
