@@ -73,6 +73,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         .chain(losses)
         .chain(sums)
         .chain(crate::adamw::bench::cases())
+        .chain(crate::lion::bench::cases())
         .chain(crate::attention::bench::cases())
         .chain(crate::quantized::bench::cases())
 }

@@ -43,6 +43,8 @@ pub mod losses;
 pub mod adamw;
 pub mod clip_grad;
 pub mod column_sums;
+pub mod lion;
+pub mod muon;
 pub mod square_sum;
 
 pub mod bench;
@@ -72,7 +74,9 @@ pub use error::OpError;
 pub use gelu::{Gelu, gelu, gelu_backward};
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_grad};
+pub use lion::{Lion, lion};
 pub use matmul::{PackedWeight, linear, linear_weight_grad};
+pub use muon::{Muon, muon};
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};
 pub use quantized::{QuantBits, QuantFormat, QuantizedWeight, linear_quantized};

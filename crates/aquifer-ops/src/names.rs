@@ -140,6 +140,7 @@ listed! {
     mv: products::mv (products::matmul_backward), FLOATS, PRODUCT, "as linear";
     dot: products::dot (products::matmul_backward), FLOATS, PRODUCT, "as linear";
     outer: products::outer (products::outer_backward), FLOATS, VECTOR, "0.5 ulp";
+    linear_quantized: quantized::linear_quantized, FLOATS, VECTOR, "0.9 % of the outputs' root mean square with int8/64, 8.6 % with int4/32";
     act_quant: quantized::act_quant, FLOATS, VECTOR, "exact integers of a rounded scale";
     scaled_mm: quantized::scaled_mm, SINGLE, VECTOR, "exact sums to k = 131072, then two roundings";
     weight_int8pack_mm: quantized::weight_int8pack_mm, FLOATS, PRODUCT, "as linear in f32, and one rounding";
@@ -212,6 +213,8 @@ listed! {
     piecewise_attention: attention::piecewise_attention (attention::piecewise_attention_backward), SINGLE, VECTOR, "twice the error of the definition in f32";
     paged_attention: attention::paged_attention, SINGLE, VECTOR, "the bits of flash_attention";
     reshape_and_cache: attention::reshape_and_cache, SINGLE, SCALAR, "exact";
+    lion_step: lion::lion, SINGLE, VECTOR, "1e-6 of a step";
+    muon_step: muon::muon, SINGLE, PRODUCT, "2e-5 in f32, a hundredth of a step in bf16";
     apply_repetition_penalties: losses::apply_repetition_penalties, SINGLE, SCALAR, "0.5 ulp";
     upsample_nearest2d: convolution::upsample_nearest2d (convolution::upsample_nearest2d_backward), NUMBERS, SCALAR, "exact";
     avg_pool2d: convolution::avg_pool2d (convolution::avg_pool2d_backward), FLOATS, SCALAR, "one rounding a term";

@@ -1,6 +1,6 @@
 //! What a training run is, beyond its data and its model.
 
-use crate::{AdamWSettings, Schedule, TrainError};
+use crate::{OptimizerSettings, Schedule, TrainError};
 use aquifer_grad::StepLanes;
 
 /// Everything that decides the bits of a run, and how often it is looked at.
@@ -17,7 +17,7 @@ pub struct TrainConfig {
     /// Learning rate and number of steps.
     pub schedule: Schedule,
     /// The optimiser.
-    pub adamw: AdamWSettings,
+    pub optimizer: OptimizerSettings,
     /// Gradients longer than this are shortened to it; 0 never.
     pub clip: f64,
     /// Share of the elements dropped where a value enters the residual stream; 0 none.

@@ -10,19 +10,19 @@ pub mod checkpoint;
 pub mod packing;
 pub mod schedule;
 
-mod adamw;
 mod config;
 mod error;
 mod evaluate;
+mod optimizer;
 mod source;
 mod spike;
 mod trainer;
 
-pub use adamw::{AdamWSettings, AdamWState};
 pub use checkpoint::{Checkpoints, Damage};
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use evaluate::{HeldOut, HeldOutLoss};
+pub use optimizer::{Method, OptimizerSettings, OptimizerState};
 pub use packing::{IGNORE, Order, Packer, Piece};
 pub use schedule::{Schedule, Shape};
 pub use source::{InMemory, ShardPart, TokenSource};

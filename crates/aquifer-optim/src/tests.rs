@@ -42,7 +42,7 @@ fn config() -> TrainConfig {
             peak_lr: 1e-2,
             floor: 0.1,
         },
-        adamw: AdamWSettings::default(),
+        optimizer: OptimizerSettings::default(),
         clip: 0.5,
         dropout: 0.0,
         seed: 3,
@@ -142,6 +142,28 @@ fn dropout_is_resumed_where_it_stood() {
         let mut resumed = trainer(TrainConfig { micro_batch: 1, ..config() }, Some(dir.path()));
         assert!(resumed.resume(&Silent).unwrap());
         assert_eq!(threads::with(3, || finish(resumed)), whole, "stopped after step {at}");
+    }
+}
+
+#[test]
+fn other_optimisers_learn_and_keep_the_same_promises() {
+    for (method, peak_lr) in [(Method::Lion, 2e-3), (Method::Muon, 1e-2)] {
+        let optimizer = OptimizerSettings { method, ..OptimizerSettings::default() };
+        let config = |steps| {
+            let schedule = Schedule { steps, peak_lr, ..config().schedule };
+            TrainConfig { optimizer, schedule, ..config() }
+        };
+        let whole = finish(trainer(config(STEPS), None));
+        let other = TrainConfig { micro_batch: 2, ..config(STEPS) };
+        assert_eq!(threads::with(3, || finish(trainer(other, None))), whole, "{}", method.name());
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
+        trainer(config(STEPS), Some(dir.path())).run(&mut StopAfter(7, stop.clone()), &Silent, &stop).unwrap();
+        let mut resumed = trainer(config(STEPS), Some(dir.path()));
+        assert!(resumed.resume(&Silent).unwrap());
+        assert_eq!(finish(resumed), whole, "{} after a resume", method.name());
+        let mut losses = Losses::default();
+        trainer(config(60), None).run(&mut losses, &Silent, &Stop::new()).unwrap();
+        assert!(losses.0[59] < losses.0[0] - 1.0, "{}: {:?}", method.name(), losses.0);
     }
 }
 

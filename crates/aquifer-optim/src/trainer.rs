@@ -3,7 +3,7 @@
 use crate::error::listed;
 use crate::spike::Spikes;
 use crate::{
-    AdamWState, Checkpoints, HeldOut, HeldOutLoss, IGNORE, Order, Packer, TokenSource, TrainConfig, TrainError,
+    Checkpoints, HeldOut, HeldOutLoss, IGNORE, OptimizerState, Order, Packer, TokenSource, TrainConfig, TrainError,
 };
 use aquifer_grad::{Gradients, StepLanes};
 use aquifer_model::{Decoder, Dropout, TokenBatch};
@@ -83,7 +83,7 @@ impl Watch for () {}
 /// A decoder on its way through a run.
 pub struct Trainer {
     decoder: Arc<Decoder>,
-    optimizer: AdamWState,
+    optimizer: OptimizerState,
     config: TrainConfig,
     lanes: StepLanes,
     packer: Packer,
@@ -120,7 +120,8 @@ impl Trainer {
             TrainError::Config("no training document holds two tokens, so there is nothing to predict".to_owned())
         })?;
         let held_out = held_out.and_then(|source| HeldOut::new(source, config.grain_len, config.micro_batch));
-        let (optimizer, grads) = (AdamWState::new(&decoder.params), Gradients::new(&decoder.params));
+        let (optimizer, grads) =
+            (OptimizerState::new(config.optimizer.method, &decoder.params), Gradients::new(&decoder.params));
         let state = TrainState { seed: config.seed, job: job.to_owned(), ..TrainState::default() };
         let checkpoints = checkpoints.map(Checkpoints::in_folder);
         let spikes = Spikes::default();
@@ -181,7 +182,7 @@ impl Trainer {
         if !same {
             return Err(foreign("its parameters have other names or shapes".to_owned()));
         }
-        self.optimizer = AdamWState::load(&folder.join(OPTIMIZER), &decoder.params)?;
+        self.optimizer = OptimizerState::load(&folder.join(OPTIMIZER), self.config.optimizer.method, &decoder.params)?;
         self.decoder = Arc::new(decoder);
         self.spikes = Spikes::from_recent(state.recent_losses.iter().copied());
         self.state = state;
@@ -316,7 +317,7 @@ impl Trainer {
         let decoder = Arc::get_mut(&mut self.decoder).ok_or_else(|| {
             TrainError::Config("a watcher kept the model it was shown, so its weights cannot move on".to_owned())
         })?;
-        let (settings, params) = (&self.config.adamw, &mut decoder.params);
+        let (settings, params) = (&self.config.optimizer, &mut decoder.params);
         self.optimizer.update(settings, lr, grad_scale, number, &self.grads, params)?;
         self.state.step = number;
         self.state.next_grain += self.config.grains_per_step as u64;

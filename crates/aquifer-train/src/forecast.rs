@@ -5,7 +5,7 @@ use crate::RunError;
 use aquifer_grad::StepLanes;
 use aquifer_model::{Decoder, DecoderConfig, MemoryEstimate};
 use aquifer_ops::Precision;
-use aquifer_optim::{TokenSource, TrainConfig, Trainer};
+use aquifer_optim::{Method, TokenSource, TrainConfig, Trainer};
 use aquifer_record::Forecast;
 use aquifer_record::forecast::{Estimate, Outcome};
 use aquifer_tensor::memory;
@@ -88,7 +88,9 @@ pub fn flops_per_token(config: &DecoderConfig, sequence: usize) -> f64 {
 /// Bytes by purpose that training will hold at its peak, counted from shapes.
 pub fn memory_parts(config: &DecoderConfig, precision: Precision, train: &TrainConfig) -> Vec<(String, u64)> {
     let TrainConfig { grains_per_step: grains, grain_len, lanes, micro_batch, .. } = *train;
-    let estimate = config.memory(precision, StepLanes { grains, grain_len, lanes }, micro_batch.min(grains), 2);
+    // Muon remembers one number of a hidden weight and two of the others; two leave room for its iteration.
+    let moments = if train.optimizer.method == Method::Lion { 1 } else { 2 };
+    let estimate = config.memory(precision, StepLanes { grains, grain_len, lanes }, micro_batch.min(grains), moments);
     let MemoryEstimate { params, optimiser, packed, gradients, activations, head } = estimate;
     let parts = [
         ("weights", params),

@@ -10,7 +10,7 @@ use crate::forecast::{Calibration, flops_per_token};
 use crate::{Export, Recipe, RunError};
 use aquifer_model::DecoderConfig;
 use aquifer_ops::{Precision, math};
-use aquifer_optim::{AdamWSettings, InMemory, Schedule, Shape, TrainConfig};
+use aquifer_optim::{InMemory, OptimizerSettings, Schedule, Shape, TrainConfig};
 use std::sync::Arc;
 
 /// Layers, width and heads of the models considered.
@@ -101,7 +101,7 @@ impl Speed {
                     peak_lr: 1e-3,
                     floor: 1.0,
                 },
-                adamw: AdamWSettings::default(),
+                optimizer: OptimizerSettings::default(),
                 clip: 1.0,
                 dropout: 0.0,
                 seed: 0,

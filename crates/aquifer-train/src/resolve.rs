@@ -5,7 +5,7 @@ use crate::recipe::Recipe;
 use aquifer_model::DecoderConfig;
 use aquifer_ops::order::default_lanes;
 use aquifer_ops::{Precision, order};
-use aquifer_optim::{AdamWSettings, Schedule, Shape, TrainConfig};
+use aquifer_optim::{OptimizerSettings, Schedule, Shape, TrainConfig};
 use aquifer_text::Tokenizer;
 
 /// Tokens computed at a time unless the recipe says otherwise: large enough for full speed, small enough for caches.
@@ -78,11 +78,13 @@ pub fn train_config(recipe: &Recipe) -> TrainConfig {
             peak_lr: s.peak_lr,
             floor: s.floor,
         },
-        adamw: AdamWSettings {
+        optimizer: OptimizerSettings {
+            method: o.name,
             beta1: o.beta1 as f32,
             beta2: o.beta2 as f32,
             eps: o.eps as f32,
             weight_decay: o.weight_decay as f32,
+            momentum: o.momentum as f32,
         },
         clip: o.clip,
         dropout: recipe.model.dropout.unwrap_or(0.0) as f32,

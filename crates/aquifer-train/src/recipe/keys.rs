@@ -1,7 +1,7 @@
 //! The keys of a recipe. The comment above a key is its documentation everywhere: here, in the files written
 //! for people, and in the list that help texts print.
 
-use aquifer_optim::Shape;
+use aquifer_optim::{Method, Shape};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ table! {
         batch: Batch = Batch::default(),
         /// How long, and how fast it learns on the way.
         schedule: ScheduleKeys = ScheduleKeys::default(),
-        /// AdamW.
+        /// How weights are updated.
         optimizer: Optimizer = Optimizer::default(),
         /// What is looked at and kept on the way.
         run: Run = Run::default(),
@@ -128,16 +128,20 @@ table! {
 }
 
 table! {
-    /// AdamW.
+    /// How weights are updated.
     Optimizer {
-        /// Decay of the first moment.
+        /// `adamw`; `lion` (a third to a tenth of its learning rate); or `muon` for hidden matrices, the rest by AdamW.
+        name: Method = Method::AdamW,
+        /// Decay of the first moment; for `lion`, the momentum's part in a step.
         beta1: f64 = 0.9,
-        /// Decay of the second moment.
+        /// Decay of the second moment; for `lion`, of the momentum.
         beta2: f64 = 0.95,
         /// Added to the root of the second moment.
         eps: f64 = 1e-8,
         /// Decay of matrices and embeddings, per unit of learning rate.
         weight_decay: f64 = 0.1,
+        /// Decay of the momentum of `muon`.
+        momentum: f64 = 0.95,
         /// Longer gradients are shortened to this norm; 0 never.
         clip: f64 = 1.0,
     }

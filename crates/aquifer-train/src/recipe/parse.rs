@@ -165,6 +165,7 @@ impl Recipe {
         check((0.0..=1.0).contains(&s.floor), "schedule.floor", "from 0 to 1", s.floor)?;
         check((0.0..1.0).contains(&o.beta1), "optimizer.beta1", "from 0 to below 1", o.beta1)?;
         check((0.0..1.0).contains(&o.beta2), "optimizer.beta2", "from 0 to below 1", o.beta2)?;
+        check((0.0..1.0).contains(&o.momentum), "optimizer.momentum", "from 0 to below 1", o.momentum)?;
         check(o.eps > 0.0 && o.eps < 1.0, "optimizer.eps", "between 0 and 1", o.eps)?;
         check((0.0..=10.0).contains(&o.weight_decay), "optimizer.weight_decay", "from 0 to 10", o.weight_decay)?;
         check(o.clip.is_finite() && o.clip >= 0.0, "optimizer.clip", "at least 0", o.clip)?;
