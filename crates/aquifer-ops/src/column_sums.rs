@@ -1,11 +1,11 @@
 //! The sum of every column over tokens: the gradient of a bias.
 
 use crate::OpError;
-use crate::bench::{Case, SHAPES, input};
+use crate::bench::{Case, SHAPES, deviation, input, wide};
 use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, chain2, expect_chains, expect_len, token_sums};
 use crate::simd::simd;
-use aquifer_tensor::{View, isa};
+use aquifer_tensor::{Tensor, View, isa};
 use std::ops::Range;
 
 /// `out[j] = Σₜ dy[t, j]`.
@@ -44,11 +44,22 @@ pub fn reference(dy: &[f64], n: usize) -> Vec<f64> {
 }
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
+    fn run(dy: &Tensor, out: &mut [f32]) {
+        column_sums(&dy.view(), &TokenChains::single(dy.shape()[0], 256), Begin::Fresh, out).expect("shapes fit");
+    }
     SHAPES.into_iter().map(|[t, n]| {
-        let (dy, mut out) = (input([t, n]), vec![0.0; n]);
-        Case::new("column_sums").shape([t, n]).bytes(4 * t * n).run(move || {
-            column_sums(&dy.view(), &TokenChains::single(t, 256), Begin::Fresh, &mut out).expect("shapes fit");
-        })
+        Case::new("column_sums")
+            .shape([t, n])
+            .bytes(4 * t * n)
+            .with(move || {
+                let (dy, mut out) = (input([t, n]), vec![0.0; n]);
+                move || run(&dy, &mut out)
+            })
+            .error(1e-5, move || {
+                let (dy, mut out) = (input([t, n]), vec![f32::NAN; n]);
+                run(&dy, &mut out);
+                deviation(&out, &reference(&wide(&dy), n))
+            })
     })
 }
 

@@ -1,10 +1,10 @@
 //! `out = a + b`, `a += b`, `out = s · x`: what joins branches and scales them. One rounding an element.
 
 use crate::OpError;
-use crate::bench::{Case, SHAPES, input};
+use crate::bench::{CHECKED_ROWS, Case, SHAPES, deviation, input, wide};
 use crate::rows::{Rows, RowsMut, each_span};
 use crate::simd::simd;
-use aquifer_tensor::{View, ViewMut, isa};
+use aquifer_tensor::{Tensor, View, ViewMut, isa};
 
 /// `out = a + b`, element by element.
 ///
@@ -82,24 +82,45 @@ simd! {
 }
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
-    SHAPES.into_iter().flat_map(|[t, d]| {
+    SHAPES.into_iter().flat_map(|shape| [add_case(shape), add_assign_case(shape)])
+}
+
+pub(crate) fn add_case([t, d]: [usize; 2]) -> Case {
+    let case = Case::new("add").shape([t, d]).traffic(2 * 4 * t * d, 4 * t * d).error(ONE_ROUNDING, sum_error);
+    case.with(move || {
         let (a, b, mut out) = (input([t, d]), input([t, d]), input([t, d]));
-        let joined = Case::new("add").shape([t, d]).bytes(3 * 4 * t * d).run(move || {
-            add(&a.view(), &b.view(), &mut out.view_mut()).expect("shapes fit");
-        });
-        let (mut a, b) = (input([t, d]), input([t, d]));
-        let onto = Case::new("add_assign").shape([t, d]).bytes(3 * 4 * t * d).run(move || {
-            add_assign(&mut a.view_mut(), &b.view()).expect("shapes fit");
-        });
-        [joined, onto]
+        move || add(&a.view(), &b.view(), &mut out.view_mut()).expect("shapes fit")
     })
+}
+
+fn add_assign_case([t, d]: [usize; 2]) -> Case {
+    let case = Case::new("add_assign")
+        .shape([t, d])
+        .traffic(2 * 4 * t * d, 4 * t * d)
+        .in_place()
+        .error(ONE_ROUNDING, sum_error);
+    case.with(move || {
+        let (mut a, b) = (input([t, d]), input([t, d]));
+        move || add_assign(&mut a.view_mut(), &b.view()).expect("shapes fit")
+    })
+}
+
+const ONE_ROUNDING: f64 = 1e-7;
+
+fn sum_error() -> f64 {
+    let (a, mut b) = (input([2 * CHECKED_ROWS, 99]), input([CHECKED_ROWS, 99]));
+    let a = a.view().narrow(0, CHECKED_ROWS, CHECKED_ROWS);
+    let want: Vec<f64> = a.to_f32_vec().iter().zip(wide(&b)).map(|(a, b)| f64::from(*a) + b).collect();
+    let mut out = Tensor::poisoned::<f32>([CHECKED_ROWS, 99]);
+    add(&a, &b.view(), &mut out.view_mut()).expect("shapes fit");
+    add_assign(&mut b.view_mut(), &a).expect("shapes fit");
+    deviation(out.as_f32(), &want).max(deviation(b.as_f32(), &want))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{everywhere, tensor};
-    use aquifer_tensor::Tensor;
 
     #[test]
     fn every_element_is_rounded_once() {

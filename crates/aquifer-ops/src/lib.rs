@@ -51,6 +51,7 @@ pub mod bench;
 pub mod math;
 pub mod names;
 pub mod order;
+pub mod peaks;
 pub mod precision;
 
 mod error;

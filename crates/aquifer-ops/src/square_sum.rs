@@ -1,7 +1,7 @@
 //! The sum of squares of a tensor in `f64`: one part of a gradient's norm.
 
 use crate::OpError;
-use crate::bench::{Case, input};
+use crate::bench::{CHECKED_ROWS, Case, input, wide};
 use crate::order::K_BLOCK;
 use crate::rows::{Rows, TreeSum, each_row, row_sum};
 use crate::simd::simd;
@@ -55,10 +55,18 @@ pub fn reference(x: &[f64]) -> f64 {
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
     [[384, 1536], [8192, 2048]].into_iter().map(|[n, k]| {
-        let x = input([n, k]);
-        Case::new("square_sum").shape([n, k]).bytes(4 * n * k).run(move || {
-            std::hint::black_box(square_sum(&x.view(), 1).expect("a matrix"));
-        })
+        Case::new("square_sum")
+            .shape([n, k])
+            .bytes(4 * n * k)
+            .with(move || {
+                let x = input([n, k]);
+                move || _ = std::hint::black_box(square_sum(&x.view(), 1).expect("a matrix"))
+            })
+            .error(1e-12, || {
+                let x = input([CHECKED_ROWS, 1536]);
+                let (got, want) = (square_sum(&x.view(), 1).expect("a matrix"), reference(&wide(&x)));
+                (got - want).abs() / want
+            })
     })
 }
 

@@ -10,10 +10,12 @@
 
 mod compare;
 mod html;
+mod perf;
 mod plot;
 mod run;
 mod sections;
 
 pub use compare::compare_report;
+pub use perf::{PerfSet, perf_report, units};
 pub use plot::{Curve, line_chart};
 pub use run::{run_report, write_run_report};

@@ -13,7 +13,7 @@ pub struct Curve {
     pub dots: bool,
 }
 
-const COLOURS: [RGBColor; 6] = [
+pub(crate) const COLOURS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 96, 39),
     RGBColor(44, 140, 84),

@@ -1,3 +1,4 @@
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 //! From raw text to a trained, evaluated and served foundation model: one binary.
 //!
 //! This crate is the only one that prints, exits or reads the environment; the work is in the libraries.

@@ -59,6 +59,11 @@ fn every_command_explains_itself() {
         "runs compare",
         "runs replay",
         "doctor",
+        "bench device",
+        "bench ops",
+        "bench model",
+        "bench report",
+        "bench import",
         "completions",
     ] {
         assert!(said.iter().any(|words| words == wanted), "there is no `{wanted}` among {said:?}");

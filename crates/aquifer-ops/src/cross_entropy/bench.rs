@@ -1,23 +1,55 @@
 //! Time and bandwidth.
 
-use super::{cpu, cross_entropy};
-use crate::bench::{Case, input};
+use super::{cpu, cross_entropy, reference, reference_backward};
+use crate::bench::{CHECKED_ROWS, Case, deviation, input, wide};
 use crate::rows::RowsMut;
+use aquifer_tensor::Tensor;
+
+const V: usize = 8192;
+const TARGET: u32 = 7;
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
-    let [t, v] = [512, 8192];
-    std::iter::once_with(move || {
-        let (logits, targets, mut losses) = (input([t, v]), vec![7; t], vec![0.0; t]);
-        Case::new("cross_entropy").shape([t, v]).bytes(4 * t * v).run(move || {
-            cross_entropy(&logits.view(), v, &targets, &mut losses).expect("shapes fit");
+    [losses(512), losses_and_gradients(512)].into_iter()
+}
+
+pub(crate) fn losses(t: usize) -> Case {
+    fn run(logits: &Tensor, targets: &[u32], losses: &mut [f32]) {
+        cross_entropy(&logits.view(), V, targets, losses).expect("shapes fit");
+    }
+    Case::new("cross_entropy")
+        .shape([t, V])
+        .bytes(4 * t * V)
+        .with(move || {
+            let (logits, targets, mut losses) = (input([t, V]), vec![TARGET; t], vec![0.0; t]);
+            move || run(&logits, &targets, &mut losses)
         })
-    })
-    .chain(std::iter::once_with(move || {
-        let (mut logits, targets, mut losses) = (input([t, v]), vec![7; t], vec![0.0; t]);
-        Case::new("cross_entropy and gradient").shape([t, v]).bytes(2 * 4 * t * v).run(move || {
-            let mut view = logits.view_mut();
-            let rows = RowsMut::like("bench", "logits", &mut view, "itself", &[t, v]).expect("shapes fit");
-            cpu::losses_and_gradients(&rows, t, v, &targets, 1.0, &mut losses);
+        .error(1e-6, || {
+            let (logits, mut losses) = (input([CHECKED_ROWS, V]), vec![f32::NAN; CHECKED_ROWS]);
+            run(&logits, &[TARGET; CHECKED_ROWS], &mut losses);
+            let want: Vec<f64> = wide(&logits).chunks(V).map(|row| reference(row, TARGET)).collect();
+            deviation(&losses, &want)
         })
-    }))
+}
+
+fn losses_and_gradients(t: usize) -> Case {
+    fn run(logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {
+        let t = targets.len();
+        let mut view = logits.view_mut();
+        let rows = RowsMut::like("bench", "logits", &mut view, "itself", &[t, V]).expect("shapes fit");
+        cpu::losses_and_gradients(&rows, t, V, targets, 1.0, losses);
+    }
+    Case::new("cross_entropy and gradient")
+        .shape([t, V])
+        .traffic(4 * t * V, 4 * t * V)
+        .in_place()
+        .with(move || {
+            let (mut logits, targets, mut losses) = (input([t, V]), vec![TARGET; t], vec![0.0; t]);
+            move || run(&mut logits, &targets, &mut losses)
+        })
+        .error(1e-5, || {
+            let (mut logits, mut losses) = (input([CHECKED_ROWS, V]), vec![f32::NAN; CHECKED_ROWS]);
+            let want: Vec<f64> = wide(&logits).chunks(V).flat_map(|row| reference_backward(row, TARGET)).collect();
+            run(&mut logits, &[TARGET; CHECKED_ROWS], &mut losses);
+            deviation(logits.as_f32(), &want)
+        })
 }

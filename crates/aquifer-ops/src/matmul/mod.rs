@@ -4,6 +4,7 @@
 //! how many threads and by which instructions never changes a bit. The order inside a chain belongs to the
 //! [`Precision`]; where chains are cut belongs to the weight ([`shard_count`]) or to the step ([`TokenChains`]).
 
+pub(crate) mod bench;
 mod blocks;
 mod exact;
 mod kernel;

@@ -1,5 +1,6 @@
 //! The tree of subcommands: one file each.
 
+pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod data;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Generate(generate::Args),
     Chat(chat::Args),
     Serve(serve::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -78,6 +80,7 @@ impl Command {
             Command::Generate(args) => generate::run(args, ctx),
             Command::Chat(args) => chat::run(args, ctx),
             Command::Serve(args) => serve::run(args, ctx),
+            Command::Bench(args) => bench::run(args, ctx),
             Command::Completions(args) => {
                 completions::run(&args);
                 Ok(())
