@@ -12,7 +12,7 @@ use aquifer_ops::Precision;
 use aquifer_ops::bench::timing::{Plan, warm};
 use aquifer_ops::order::default_lanes;
 use aquifer_ops::peaks::{Caches, Level};
-use aquifer_optim::{AdamWSettings, AdamWState};
+use aquifer_optim::{Method, OptimizerSettings, OptimizerState};
 use aquifer_record::PerfRecord;
 use aquifer_record::perf::{Roof, Work};
 use aquifer_tensor::random::Stream;
@@ -221,7 +221,7 @@ fn train(shape: &Shape, precision: Precision, plan: &Plan, stamp: &Stamp) -> any
     let lanes = default_lanes(batch.grains, batch.grain_len);
     let lanes = StepLanes { grains: batch.grains, grain_len: batch.grain_len, lanes };
     let scale = 1.0 / batch.rows() as f32;
-    let (mut grads, mut moments) = (Gradients::new(net.params()), AdamWState::new(net.params()));
+    let (mut grads, mut moments) = (Gradients::new(net.params()), OptimizerState::new(Method::AdamW, net.params()));
     let (mut step, mut updating, mut failed) = (0, 0.0, None);
     let mut once = || -> anyhow::Result<()> {
         step += 1;
@@ -229,7 +229,7 @@ fn train(shape: &Shape, precision: Precision, plan: &Plan, stamp: &Stamp) -> any
         net.loss_and_grad(&batch, scale, &mut grads)?;
         grads.finish()?;
         let begun = Instant::now();
-        moments.update(&AdamWSettings::default(), 3e-4, 1.0, step, &grads, net.params_mut())?;
+        moments.update(&OptimizerSettings::default(), 3e-4, 1.0, step, &grads, net.params_mut())?;
         updating = begun.elapsed().as_secs_f64();
         Ok(())
     };
