@@ -46,8 +46,7 @@ pub fn names() -> Vec<Name> {
         BINARY.iter().map(|op| row(op.name, op.path, Some(op.backward_path), types(op.takes_integers()), ulps(op.ulp)));
     let asked = PREDICATES.iter().map(|op| row(op.name, op.path, None, NUMBERS, ulps(0.0)));
     let reductions = REDUCTIONS.iter().map(|op| {
-        let budget =
-            if op.error == 0.0 { ulps(0.0) } else { format!("{} · 2⁻²⁴ of the size of the terms", op.error) };
+        let budget = if op.error == 0.0 { ulps(0.0) } else { format!("{} · 2⁻²⁴ of the terms' size", op.error) };
         row(op.name, op.path, Some(op.backward_path), FLOATS, budget)
     });
     unary.chain(binary).chain(asked).chain(reductions).chain(LISTED.iter().map(Listed::name)).collect()
@@ -108,7 +107,7 @@ listed! {
     min: reduce::min (reduce::max_backward), FLOATS, VECTOR, "exact";
     argmax: reduce::argmax, FLOATS, VECTOR, "exact";
     argmin: reduce::argmin, FLOATS, VECTOR, "exact";
-    var_mean: reduce::var_mean (reduce::var_backward), FLOATS, VECTOR, "8 · 2⁻²⁴ of the size of the terms";
+    var_mean: reduce::var_mean (reduce::var_backward), FLOATS, VECTOR, "8 · 2⁻²⁴ of the terms' size";
     cumsum: reduce::cumsum (reduce::cumsum_backward), FLOATS, SCALAR, "0.5 ulp and 2⁻⁵² a term";
     cummax: reduce::cummax (reduce::cummax_backward), FLOATS, SCALAR, "exact";
     all: reduce::all, NUMBERS, SCALAR, "exact";
@@ -135,16 +134,16 @@ listed! {
     bmm: products::bmm (products::bmm_backward), FLOATS, PRODUCT, "as linear";
     addmm: products::addmm (products::addmm_backward), FLOATS, PRODUCT, "as linear, and two roundings";
     baddbmm: products::baddbmm (products::addmm_backward), FLOATS, PRODUCT, "as linear, and two roundings";
-    linear: matmul::linear (matmul::linear_weight_grad), FLOATS, PRODUCT, "f32: one rounding a term; bf16: operands rounded to bf16";
+    linear: matmul::linear (matmul::linear_weight_grad), FLOATS, PRODUCT, "one rounding a term, operands too";
     matmul: products::matmul (products::matmul_backward), FLOATS, PRODUCT, "as linear";
     mv: products::mv (products::matmul_backward), FLOATS, PRODUCT, "as linear";
     dot: products::dot (products::matmul_backward), FLOATS, PRODUCT, "as linear";
     outer: products::outer (products::outer_backward), FLOATS, VECTOR, "0.5 ulp";
-    linear_quantized: quantized::linear_quantized, FLOATS, VECTOR, "0.9 % of the outputs' root mean square with int8/64, 8.6 % with int4/32";
+    linear_quantized: quantized::linear_quantized, FLOATS, VECTOR, "rms: int8/64 0.9 %, int4/32 8.6 %";
     act_quant: quantized::act_quant, FLOATS, VECTOR, "exact integers of a rounded scale";
-    scaled_mm: quantized::scaled_mm, SINGLE, VECTOR, "exact sums to k = 131072, then two roundings";
+    scaled_mm: quantized::scaled_mm, SINGLE, VECTOR, "exact sums, then two roundings";
     weight_int8pack_mm: quantized::weight_int8pack_mm, FLOATS, PRODUCT, "as linear in f32, and one rounding";
-    weight_int4pack_mm: quantized::weight_int4pack_mm, FLOATS, PRODUCT, "as linear in f32, of weights rounded twice";
+    weight_int4pack_mm: quantized::weight_int4pack_mm, FLOATS, PRODUCT, "linear's, of weights rounded twice";
     conv1d: convolution::conv1d (convolution::conv1d_backward), FLOATS, PRODUCT, "as linear";
     conv2d: convolution::conv2d (convolution::conv2d_backward), FLOATS, PRODUCT, "as linear";
     conv3d: convolution::conv3d (convolution::conv3d_backward), FLOATS, PRODUCT, "as linear";
@@ -206,15 +205,15 @@ listed! {
     bernoulli: random::bernoulli, FLOATS, SCALAR, "exact";
     randperm: random::randperm, NUMBERS, SCALAR, "exact";
 
-    clip_grad: clip_grad::clip_grad, SINGLE, VECTOR, "2⁻⁵⁰ of the norm, and one rounding an element";
+    clip_grad: clip_grad::clip_grad, SINGLE, VECTOR, "2⁻⁵⁰ of the norm, one rounding";
     adam_step: adamw::adamw, SINGLE, VECTOR, "1e-6 of a step";
-    scaled_dot_product_attention: attention::scaled_dot_product_attention (attention::scaled_dot_product_attention_backward), SINGLE, VECTOR, "twice the error of the definition in f32";
-    flash_attention: attention::flash_attention (attention::attention_backward), SINGLE, VECTOR, "twice the error of the definition in f32";
-    piecewise_attention: attention::piecewise_attention (attention::piecewise_attention_backward), SINGLE, VECTOR, "twice the error of the definition in f32";
+    scaled_dot_product_attention: attention::scaled_dot_product_attention (attention::scaled_dot_product_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms";
+    flash_attention: attention::flash_attention (attention::attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms";
+    piecewise_attention: attention::piecewise_attention (attention::piecewise_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms";
     paged_attention: attention::paged_attention, SINGLE, VECTOR, "the bits of flash_attention";
     reshape_and_cache: attention::reshape_and_cache, SINGLE, SCALAR, "exact";
     lion_step: lion::lion, SINGLE, VECTOR, "1e-6 of a step";
-    muon_step: muon::muon, SINGLE, PRODUCT, "2e-5 in f32, a hundredth of a step in bf16";
+    muon_step: muon::muon, SINGLE, PRODUCT, "2e-5 in f32, 1 % of a step in bf16";
     apply_repetition_penalties: losses::apply_repetition_penalties, SINGLE, SCALAR, "0.5 ulp";
     upsample_nearest2d: convolution::upsample_nearest2d (convolution::upsample_nearest2d_backward), NUMBERS, SCALAR, "exact";
     avg_pool2d: convolution::avg_pool2d (convolution::avg_pool2d_backward), FLOATS, SCALAR, "one rounding a term";

@@ -348,7 +348,7 @@ fn row(record: &PerfRecord) -> String {
         return line;
     }
     let shown: Vec<String> = parts.iter().map(|(share, name)| format!("{name} {}", percent(*share))).collect();
-    format!("{line}\n    {}", shown.join(", "))
+    format!("{line}\n  {}", shown.join(", "))
 }
 
 /// Either kind of network.
