@@ -32,7 +32,7 @@ pub(crate) struct SamplingArgs {
     /// End before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
-    /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
+    /// How products are rounded: f32, bf16, bf16x3 or bf16x6, also bf16/tile [default: as trained, else bf16]
     #[arg(long, value_name = "NAME")]
     pub(crate) precision: Option<String>,
     /// Quantise weights when loading: int8 or int4, faster where memory is the limit [default: no]

@@ -10,6 +10,9 @@ use std::arch::x86_64::*;
 
 const ROWS: usize = 12;
 
+/// How far ahead a panel that is read only once is fetched, in bytes.
+const AHEAD: usize = 8 << 10;
+
 macro_rules! by_rows {
     ($kernel:ident: $($rows:literal)*) => { [$($kernel::<$rows>),*] };
 }
@@ -49,9 +52,15 @@ macro_rules! rows_kernel {
                     }
                 }
                 for _ in 0..blocks * $steps / 4 {
-                    // One line at a time: many at once would hold up the loads of this call.
-                    _mm_prefetch::<_MM_HINT_T1>(next.cast());
-                    next = next.wrapping_add(64);
+                    if next.is_null() {
+                        for line in 0..4 * PANEL * size_of::<f32>() / 64 {
+                            _mm_prefetch::<_MM_HINT_T0>(b.cast::<i8>().wrapping_add(AHEAD + 64 * line));
+                        }
+                    } else {
+                        // One line at a time: many at once would hold up the loads of this call.
+                        _mm_prefetch::<_MM_HINT_T1>(next.cast());
+                        next = next.wrapping_add(64);
+                    }
                     for step in 0..4 {
                         let $b = [_mm512_load_ps(b.add(step * PANEL)), _mm512_load_ps(b.add(step * PANEL + 16))];
                         for r in 0..R {

@@ -148,7 +148,13 @@ impl Product<'_> {
         let tile = kernel.rows * PANEL;
         // Partial sums wait on a stack whose height is the number of ones in the chain's index.
         let levels = (usize::BITS - last.leading_zeros()) as usize;
-        let wide = if levels == 0 { panels.len() } else { panels.len().min(BLOCK_PANELS) };
+        // A single strip reads each panel once: from one end to the other is fastest.
+        let alone = strips.len() == 1;
+        let wide = match levels {
+            0 => panels.len(),
+            _ if alone => 1,
+            _ => panels.len().min(BLOCK_PANELS),
+        };
         let level_len = if levels == 0 { 0 } else { wide * strips.len() * tile };
         let mut scratch = Tensor::recycled::<f32>([levels * level_len + strips.len() * tile]);
         let slots = scratch.as_f32_mut().as_mut_ptr();
@@ -226,7 +232,7 @@ impl Product<'_> {
                                 ldc,
                                 go_on: nth > 0 || self.go_on,
                                 rows: region.rows,
-                                next: next.wrapping_add(strip * share),
+                                next: if alone { std::ptr::null() } else { next.wrapping_add(strip * share) },
                             };
                             if index == last && nth == steps.len() - 1 {
                                 region.expect_write();

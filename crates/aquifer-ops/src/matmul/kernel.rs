@@ -20,7 +20,8 @@ pub(super) struct Call {
     /// Start from what `c` holds, not from zero.
     pub(super) go_on: bool,
     pub(super) rows: usize,
-    /// Memory that later calls will read: the call may fetch as much of it as it reads of `b`, and need not.
+    /// Memory that later calls will read: the call may fetch as much of it as it reads of `b`, and need not. Null
+    /// where this call alone reads its part of a panel, and the next part lies behind it.
     pub(super) next: *const u8,
 }
 

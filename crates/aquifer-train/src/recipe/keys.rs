@@ -48,7 +48,8 @@ table! {
         loss_on: LossOn = LossOn::Assistant,
         /// A model folder to go on from instead of from nothing; `[model]` and `tokenizer` are then its own.
         init_from: Option<PathBuf> = None,
-        /// Rounding of products: `f32`, `bf16` (this machine's order), `bf16/tile` or `bf16/pair`.
+        /// Rounding of products: `f32`, `bf16`, `bf16x3` or `bf16x6`; `/tile` or `/pair` behind a name fixes the order of
+        /// its sums, which is otherwise this machine's.
         precision: String = "bf16".to_owned(),
         /// Seeds the first weights and the order of the data.
         seed: u64 = 1,

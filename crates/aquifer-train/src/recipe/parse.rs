@@ -122,12 +122,7 @@ impl Recipe {
         // Of any other vocabulary this only says how large it is.
         let fits = self.tokenizer != "bpe" || (258..=1 << 20).contains(&self.vocab_size);
         check(fits, "vocab_size", "from 258 to 1,048,576", self.vocab_size)?;
-        check(
-            Precision::from_name(&self.precision).is_some(),
-            "precision",
-            "f32, bf16, bf16/tile or bf16/pair",
-            &self.precision,
-        )?;
+        check(Precision::from_name(&self.precision).is_some(), "precision", Precision::CHOICES, &self.precision)?;
         check((1..=1024).contains(&m.layers), "model.layers", "from 1 to 1,024", m.layers)?;
         check((8..=65_536).contains(&m.width), "model.width", "from 8 to 65,536", m.width)?;
         check((1..=1024).contains(&m.heads), "model.heads", "from 1 to 1,024", m.heads)?;

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// Seconds that answers under way may still take after a stop is asked for
     #[arg(long, default_value_t = 60, value_name = "S")]
     grace: u64,
-    /// How products are rounded: f32, bf16, bf16/tile or bf16/pair [default: as trained, else bf16]
+    /// How products are rounded: f32, bf16, bf16x3 or bf16x6, also bf16/tile [default: as trained, else bf16]
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
     /// Quantise weights when loading: int8 or int4 [default: no]

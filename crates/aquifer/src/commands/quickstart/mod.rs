@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Folder that holds the runs
     #[arg(long, value_name = "FOLDER", default_value = "runs")]
     runs: PathBuf,
-    /// Rounding of matrix products: f32, bf16 (this machine's order), bf16/tile or bf16/pair
+    /// Rounding of matrix products: f32, bf16, bf16x3 or bf16x6, these also with an order as in bf16/tile
     #[arg(long, default_value = "bf16")]
     precision: String,
 }
@@ -142,7 +142,7 @@ struct Begun {
 /// Checks what was asked for, makes the run folder, prepares the data and decides on the recipe.
 fn begin(args: &Args, begun: Instant, stages: &mut Stages, ctx: &Context) -> anyhow::Result<Begun> {
     Precision::from_name(&args.precision)
-        .with_context(|| format!("--precision takes f32, bf16, bf16/tile or bf16/pair, got `{}`", args.precision))?;
+        .with_context(|| format!("--precision takes {}, got `{}`", Precision::CHOICES, args.precision))?;
     if let Some(minutes) = args.minutes {
         ensure!((0.05..=100_000.0).contains(&minutes), "--minutes takes 0.05 to 100000, got {minutes}");
     }
