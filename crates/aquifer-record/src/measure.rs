@@ -1,6 +1,6 @@
 //! The headline results of a run: what each is called and how its value is written, wherever it is shown.
 //!
-//! Training leaves the results of [`TABLE`]; an evaluation leaves one named `task, metric` for each of its scores.
+//! Training leaves the results of `TABLE`; an evaluation leaves one named `task, metric` for each of its scores.
 
 use crate::eval::TaskScore;
 use crate::figures;
