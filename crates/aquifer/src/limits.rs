@@ -62,18 +62,6 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     Ok((number * (1_u64 << shift) as f64) as u64)
 }
 
-/// A size for people: `1.5 GiB`.
-pub(crate) fn show_size(bytes: u64) -> String {
-    let (mut value, mut unit) = (bytes as f64, "B");
-    for next in ["KiB", "MiB", "GiB", "TiB"] {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, next);
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +72,7 @@ mod tests {
         assert_eq!(parse_size("1.5GiB"), Ok(3 << 29));
         assert_eq!(parse_size("1000"), Ok(1000));
         assert!(parse_size("12Q").is_err() && parse_size("-1G").is_err() && parse_size("").is_err());
-        assert_eq!(show_size(3 << 29), "1.5 GiB");
+        assert_eq!(aquifer_record::figures::bytes(3 << 29), "1.5 GiB");
         assert_eq!(kib("   12 kB"), Some(12 << 10));
     }
 }

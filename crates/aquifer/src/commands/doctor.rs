@@ -1,8 +1,8 @@
 //! `aquifer doctor`
 
 use crate::context::Context;
-use crate::limits::show_size;
 use aquifer_ops::Bf16Order;
+use aquifer_record::figures;
 use aquifer_tensor::isa;
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ pub(crate) fn run(_: Args, ctx: &Context) -> anyhow::Result<()> {
     println!("aquifer       {}", found.version);
     println!("processor     {}", found.cpu);
     println!("threads       {}", found.threads);
-    println!("memory        {}", show_size(found.memory_bytes));
+    println!("memory        {}", figures::bytes(found.memory_bytes));
     println!("instructions  {}; {} will be used", found.instruction_sets.join(", "), found.used);
     println!("bf16 order    {order}");
     match found.features.is_empty() {

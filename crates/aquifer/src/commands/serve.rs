@@ -1,10 +1,11 @@
 //! `aquifer serve`
 
 use crate::context::Context;
-use crate::limits::{parse_size, show_size};
+use crate::limits::parse_size;
 use crate::resolve;
 use anyhow::Context as _;
 use aquifer_infer::{KvCache, Limits, Network};
+use aquifer_record::figures;
 use aquifer_serve::{ApiKeys, ServeConfig, ServedModel, serve};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -77,8 +78,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         ctx.say(format!(
             "An answer as long as this model reads would need {} of cache, but only {} may be used (--cache-memory): \
              longer ones will be refused.",
-            show_size(needed as u64),
-            show_size(cache_bytes as u64)
+            figures::bytes(needed as u64),
+            figures::bytes(cache_bytes as u64)
         ));
     }
     let listener = listen(&args.host, args.port)?;

@@ -3,10 +3,9 @@
 use super::measure::{Measuring, Records, Stamp};
 use super::table::{Columns, plus_minus, rate, seconds};
 use crate::context::Context;
-use crate::limits::show_size;
 use aquifer_ops::bench::timing::Plan;
 use aquifer_ops::peaks::{Caches, Level, Region, Traffic, arithmetic, bandwidth, region};
-use aquifer_record::PerfRecord;
+use aquifer_record::{PerfRecord, figures};
 
 /// Measure the peaks of this machine: arithmetic, memory, threads
 ///
@@ -29,7 +28,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if !ctx.json {
         let caches = Caches::find();
         let told = if caches.found { "" } else { " (assumed: the processor does not say)" };
-        let [l1, l2, l3] = [caches.l1, caches.l2, caches.l3].map(|bytes| show_size(bytes as u64));
+        let [l1, l2, l3] = [caches.l1, caches.l2, caches.l3].map(|bytes| figures::bytes(bytes as u64));
         println!(
             "{}\nL1 {l1} and L2 {l2} a core, L3 {l3}{told}\n\n{}",
             crate::commands::doctor::cpu_name(),
