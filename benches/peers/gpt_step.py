@@ -1,9 +1,10 @@
 """The PyTorch twin of `crates/aquifer-model/examples/gpt_step.rs`: the same GPT, weights, tokens and optimiser.
 
-Written for Python 3.11, torch 2.15.0, safetensors 0.8. Eager mode, fused SDPA, fused AdamW; `--precision bf16` is
-bf16 autocast over f32 weights.
+Written for Python 3.11, torch 2.15.0, safetensors 0.8. Fused SDPA, fused AdamW; `--precision bf16` is bf16 autocast
+over f32 weights; eager unless `--compile` is given.
 
-    python gpt_step.py --weights FOLDER [--steps N | --on-demand] [--precision bf16|f32] [--threads N]
+    python gpt_step.py --weights FOLDER [--large] [--steps N | --on-demand] [--precision bf16|f32] [--compile]
+                       [--threads N]
 
 One JSON object a step goes to standard output: loss before the update, seconds, tokens a second.
 """
@@ -20,7 +21,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-VOCAB, CONTEXT, WIDTH, LAYERS, HEADS, BATCH = 8192, 256, 384, 6, 6, 8
+VOCAB, CONTEXT, WIDTH, LAYERS, HEADS, BATCH = (
+    (32768, 512, 768, 12, 12, 4) if "--large" in sys.argv else (8192, 256, 384, 6, 6, 8)
+)
 
 
 class Block(nn.Module):
@@ -94,6 +97,8 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--on-demand", action="store_true")
     parser.add_argument("--precision", choices=["bf16", "f32"], default="bf16")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int)
     args = parser.parse_args()
     if args.threads:
@@ -103,6 +108,7 @@ def main():
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=3e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1, fused=True
     )
+    run = torch.compile(model) if args.compile else model
     wanted = (int(line) for line in sys.stdin) if args.on_demand else [args.steps]
     step = 0
     for count in wanted:
@@ -110,7 +116,7 @@ def main():
             ids, targets = batch(step)
             start = time.perf_counter()
             with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
-                loss = model(ids, targets)
+                loss = run(ids, targets)
             loss.backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

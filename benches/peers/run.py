@@ -30,37 +30,43 @@ TUNED_MALLOC = ":".join(
 
 
 def gpt_step(rounds):
-    """A training step of the benchmark's GPT in bf16, against PyTorch eager autocast."""
+    """A training step of the benchmark's GPT, against PyTorch eager and compiled, malloc as shipped and tuned."""
+    return training_step(rounds, steps=3, size=[])
+
+
+def gpt_step_large(rounds):
+    """The same for 12 layers, d 768, T 512, B 4, V 32768."""
+    return training_step(max(1, rounds // 3), steps=1, size=["--large"])
+
+
+def training_step(rounds, steps, size):
+    """Ours beside eager and compiled in each precision and malloc; never more than three at once, for memory's sake."""
+    results, ok = {}, True
     with tempfile.TemporaryDirectory() as weights:
-        ours = [OURS / "examples" / "gpt_step"]
-        twin = [sys.executable, PEERS / "gpt_step.py", "--weights", weights, "--on-demand"]
-        subprocess.run([*ours, "--export", weights], check=True)
-        sides = {
-            "aquifer": OnDemand([*ours, "--on-demand"]),
-            "PyTorch eager": OnDemand(twin),
-            "PyTorch eager, tuned malloc": OnDemand(twin, {"GLIBC_TUNABLES": TUNED_MALLOC}),
-        }
-        first = {name: side.steps(5) for name, side in sides.items()}
-        losses = {name: [step["loss"] for step in steps] for name, steps in first.items()}
-        apart = max(abs(a - b) for side in losses.values() for a, b in zip(losses["aquifer"], side))
-        times = {name: [] for name in sides}
-        for i in range(rounds):
-            order = list(sides)
-            for name in order[i % len(order) :] + order[: i % len(order)]:
-                times[name].append(statistics.median(step["seconds"] for step in sides[name].steps(3)))
-        for side in sides.values():
-            side.close()
-    print(f"  losses over five steps: at most {apart:.5f} apart (0.02 allowed)")
-    tokens = 8 * 256
-    for name, seconds in times.items():
-        rates = sorted(tokens / s for s in seconds)
-        print(f"  {name:<30} {statistics.median(rates):8,.0f} tokens/s  [{rates[0]:,.0f} to {rates[-1]:,.0f}]")
-    ratio = None
-    for name in list(times)[1:]:
-        ratio = compare(times[name], times["aquifer"])
-        print(f"  aquifer / {name:<20} {show(ratio)}")
-    eager = compare(times["PyTorch eager"], times["aquifer"])
-    return {"losses_apart": apart, "ratio": eager, "ratio_tuned_malloc": ratio, "ok": apart < 0.02 and eager[0] >= 1}
+        ours = [OURS / "examples" / "gpt_step", *size, "--on-demand", "--precision"]
+        twin = [sys.executable, PEERS / "gpt_step.py", *size, "--weights", weights, "--on-demand", "--precision"]
+        subprocess.run([ours[0], *size, "--export", weights], check=True)
+        for precision in ("bf16", "f32"):
+            for malloc, env in (("as shipped", {}), ("tuned malloc", {"GLIBC_TUNABLES": TUNED_MALLOC})):
+                sides = {
+                    "aquifer": OnDemand([*ours, precision]),
+                    "eager": OnDemand([*twin, precision], env),
+                    "compiled": OnDemand([*twin, precision, "--compile"], env),
+                }
+                first = {name: side.steps(4) for name, side in sides.items()}
+                losses = [[step["loss"] for step in side] for side in first.values()]
+                apart = max(abs(a - b) for twin_losses in losses[1:] for a, b in zip(losses[0], twin_losses))
+                times = interleave(sides, rounds, lambda side: median_of(side.steps(steps), "seconds"))
+                tokens = first["aquifer"][0]["tokens_per_second"] * first["aquifer"][0]["seconds"]
+                print(f"  {precision}, {malloc}: losses over four steps at most {apart:.5f} apart (0.02 allowed)")
+                for name, seconds in times.items():
+                    rates = sorted(tokens / s for s in seconds)
+                    shown = f"{statistics.median(rates):8,.0f} tokens/s  [{rates[0]:,.0f} to {rates[-1]:,.0f}]"
+                    ratio = compare(seconds, times["aquifer"])
+                    print(f"    {name:<9} {shown}" + (f"   aquifer: {show(ratio)}" if name != "aquifer" else ""))
+                    results[f"{precision} {malloc} {name}"] = ratio
+                    ok = ok and ratio[0] >= 1 and apart < 0.02
+    return {"ratios": results, "ok": ok}
 
 
 def attention(rounds):
@@ -74,21 +80,14 @@ def attention(rounds):
             "f32": OnDemand([*twin, "f32"]),
             "bf16": OnDemand([*twin, "bf16"]),
         }
-        times = {name: {"forward": [], "backward": []} for name in sides}
         for side in sides.values():
             side.steps(2)
-        for i in range(rounds):
-            order = list(sides)
-            for name in order[i % len(order) :] + order[: i % len(order)]:
-                steps = sides[name].steps(5 if shape[2] < 1024 else 1)
-                for which, seconds in times[name].items():
-                    seconds.append(statistics.median(step[which] for step in steps))
-        for side in sides.values():
-            side.close()
-        for which, seconds in times["aquifer"].items():
-            print(f"  {shape} {which:<8} {statistics.median(seconds) * 1e3:9.3f} ms")
+        times = interleave(sides, rounds, lambda side: side.steps(5 if shape[2] < 1024 else 1))
+        for which in ("forward", "backward"):
+            seconds = {name: [median_of(steps, which) for steps in rounds] for name, rounds in times.items()}
+            print(f"  {shape} {which:<8} {statistics.median(seconds['aquifer']) * 1e3:9.3f} ms")
             for precision in ("f32", "bf16"):
-                ratio = compare(times[precision][which], seconds)
+                ratio = compare(seconds[precision], seconds["aquifer"])
                 ratios[f"{'x'.join(extents)} {which} {precision}"] = ratio
                 print(f"    aquifer / PyTorch {precision:<4} {show(ratio)}")
     return {"ratios": ratios, "ok": all(ratio[0] >= 1 for name, ratio in ratios.items() if name.endswith(" f32"))}
@@ -128,13 +127,11 @@ def products(rounds):
     for side in sides.values():
         side.steps(2)
     times = {}
-    for i in range(rounds):
-        for name in sorted(sides, reverse=i % 2 == 1):
-            for shape, calls in sides[name].steps(1)[0].items():
+    for name, measured in interleave(sides, rounds, lambda side: side.steps(1)[0]).items():
+        for shapes in measured:
+            for shape, calls in shapes.items():
                 for call, seconds in calls.items():
                     times.setdefault(shape, {}).setdefault((name, call), []).append(seconds)
-    for side in sides.values():
-        side.close()
     results, ok = {}, True
     for shape, calls in times.items():
         gflop = 2e-9 * math.prod(map(int, shape.split("x")))
@@ -151,7 +148,13 @@ def products(rounds):
     return {"peaks": peaks, "ratios": results, "ok": ok}
 
 
-COMPARISONS = {"products": products, "attention": attention, "gpt_step": gpt_step, "shakespeare": shakespeare}
+COMPARISONS = {
+    "products": products,
+    "attention": attention,
+    "gpt_step": gpt_step,
+    "gpt_step_large": gpt_step_large,
+    "shakespeare": shakespeare,
+}
 
 
 def data():
@@ -186,6 +189,21 @@ class OnDemand:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def interleave(sides, rounds, measure):
+    """What `measure` says of each side, round after round, each round beginning with another side; then closes them."""
+    measured, order = {name: [] for name in sides}, list(sides)
+    for i in range(rounds):
+        for name in order[i % len(order) :] + order[: i % len(order)]:
+            measured[name].append(measure(sides[name]))
+    for side in sides.values():
+        side.close()
+    return measured
+
+
+def median_of(steps, which):
+    return statistics.median(step[which] for step in steps)
 
 
 def compare(theirs, ours, resamples=10_000):

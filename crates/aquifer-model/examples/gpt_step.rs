@@ -1,7 +1,8 @@
-//! The training step of the benchmark: a GPT of 6 layers, d 384, 6 heads, T 256, B 8, V 8192, AdamW.
+//! The training step of the benchmark: a GPT of 6 layers, d 384, 6 heads, T 256, B 8, V 8192, AdamW; with `--large`
+//! of 12 layers, d 768, 12 heads, T 512, B 4, V 32768.
 //!
 //! ```text
-//! gpt_step [--steps N | --on-demand] [--precision bf16|f32] [--threads N] [--export FOLDER] [--profile]
+//! gpt_step [--large] [--steps N | --on-demand] [--precision bf16|f32] [--threads N] [--export FOLDER] [--profile]
 //! ```
 //! `--export` writes the initial weights as safetensors for the PyTorch twin, `benches/peers/gpt_step.py`, and
 //! stops. One JSON object a step goes to standard output: loss before the update, seconds, tokens a second.
@@ -16,8 +17,17 @@ use aquifer_tensor::{Tensor, memory, threads};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-const CONFIG: GptConfig = GptConfig { vocab: 8192, context: 256, width: 384, layers: 6, heads: 6 };
-const BATCH: usize = 8;
+/// A model and the sequences of its step.
+#[derive(Clone, Copy)]
+struct Work {
+    config: GptConfig,
+    sequences: usize,
+}
+
+const SMALL: Work =
+    Work { config: GptConfig { vocab: 8192, context: 256, width: 384, layers: 6, heads: 6 }, sequences: 8 };
+const LARGE: Work =
+    Work { config: GptConfig { vocab: 32_768, context: 512, width: 768, layers: 12, heads: 12 }, sequences: 4 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(n) = value("--threads") {
         threads::set_count(n.parse()?);
     }
-    let mut model = Gpt::init(CONFIG, 1, precision)?;
+    let work = if args.iter().any(|a| a == "--large") { LARGE } else { SMALL };
+    let mut model = Gpt::init(work.config, 1, precision)?;
     if let Some(folder) = value("--export") {
         files::write_weights(&model.params, folder.as_ref(), files::SHARD_BYTES)?;
         return Ok(());
@@ -44,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let all: Box<dyn Iterator<Item = usize>> =
         if args.iter().any(|a| a == "--on-demand") { Box::new(wanted) } else { Box::new(0..steps) };
     for (step, _) in all.enumerate() {
-        let batch = batch(step);
+        let batch = batch(work, step);
         let start = Instant::now();
         let loss = forward_backward(&model, &batch, &mut grads)?;
         let after_backward = start.elapsed();
@@ -68,22 +79,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Token ids of step `step`, the same in the PyTorch twin: a linear congruence, taken from its high bits.
-fn batch(step: usize) -> TokenBatch {
-    let (rows, len) = (BATCH * CONFIG.context, CONFIG.context);
+fn batch(Work { config, sequences }: Work, step: usize) -> TokenBatch {
+    let (rows, len) = (sequences * config.context, config.context);
     let mut state = 12_345 + 7919 * step as u64;
     let mut next = || {
         state = (state * 1_103_515_245 + 12_345) & 0x7FFF_FFFF;
         // Squared towards the low ids, so that there is a frequency to learn.
         let unit = state >> 15;
-        ((unit * unit * CONFIG.vocab as u64) >> 32) as u32
+        ((unit * unit * config.vocab as u64) >> 32) as u32
     };
-    let tokens: Vec<Vec<u32>> = (0..BATCH).map(|_| (0..=len).map(|_| next()).collect()).collect();
+    let tokens: Vec<Vec<u32>> = (0..sequences).map(|_| (0..=len).map(|_| next()).collect()).collect();
     TokenBatch {
-        grains: BATCH,
+        grains: sequences,
         grain_len: len,
         inputs: tokens.iter().flat_map(|t| t[..len].to_vec()).collect(),
         targets: tokens.iter().flat_map(|t| t[1..].to_vec()).collect(),
-        segments: (0..BATCH).map(|g| g * len..(g + 1) * len).collect(),
+        segments: (0..sequences).map(|g| g * len..(g + 1) * len).collect(),
         positions: (0..rows).map(|r| (r % len) as u32).collect(),
         first_grain: 0,
     }
