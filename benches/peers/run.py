@@ -69,6 +69,21 @@ def training_step(rounds, steps, size):
     return {"ratios": results, "ok": ok}
 
 
+def same_bits(rounds):
+    """What a fixed order costs: the step at shipped shards and lanes beside the same kernels with single chains."""
+    results, ok = {}, True
+    for name, size, count in (("6 layers, d 384", [], rounds), ("12 layers, d 768", ["--large"], max(1, rounds // 3))):
+        ours = [OURS / "examples" / "gpt_step", *size, "--on-demand"]
+        sides = {"shipped": OnDemand(ours), "single": OnDemand([*ours, "--single-chains"])}
+        for side in sides.values():
+            side.steps(2)
+        times = interleave(sides, count, lambda side: median_of(side.steps(1 if size else 3), "seconds"))
+        ratio = results[name] = compare(times["shipped"], times["single"])
+        print(f"  {name:<18} time at shipped shards and lanes over single chains: {show(ratio)}")
+        ok = ok and ratio[0] <= 1.1
+    return {"ratios": results, "ok": ok}
+
+
 def attention(rounds):
     """Causal attention, forward and backward, ours in f32, against PyTorch's fused one in f32 and in bf16."""
     ratios = {}
@@ -153,6 +168,7 @@ COMPARISONS = {
     "attention": attention,
     "gpt_step": gpt_step,
     "gpt_step_large": gpt_step_large,
+    "same_bits": same_bits,
     "shakespeare": shakespeare,
 }
 

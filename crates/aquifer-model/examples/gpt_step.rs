@@ -2,8 +2,10 @@
 //! of 12 layers, d 768, 12 heads, T 512, B 4, V 32768.
 //!
 //! ```text
-//! gpt_step [--large] [--steps N | --on-demand] [--precision bf16|f32] [--threads N] [--export FOLDER] [--profile]
+//! gpt_step [--large] [--steps N | --on-demand] [--precision bf16|f32] [--threads N] [--single-chains]
+//!          [--export FOLDER] [--profile]
 //! ```
+//! `--single-chains` cuts no product and no sum over tokens, to show what the order of "same bits" costs.
 //! `--export` writes the initial weights as safetensors for the PyTorch twin, `benches/peers/gpt_step.py`, and
 //! stops. One JSON object a step goes to standard output: loss before the update, seconds, tokens a second.
 //! `--on-demand` reads numbers from standard input and runs so many steps for each, so that a driver can
@@ -11,7 +13,7 @@
 
 use aquifer_grad::{Gradients, ParamId, StepLanes, profile};
 use aquifer_model::{Gpt, GptConfig, TokenBatch, files};
-use aquifer_ops::order::default_lanes;
+use aquifer_ops::order::{MIN_SHARD, default_lanes};
 use aquifer_ops::{AdamW, Precision, adamw};
 use aquifer_tensor::{Tensor, memory, threads};
 use std::error::Error;
@@ -22,12 +24,19 @@ use std::time::{Duration, Instant};
 struct Work {
     config: GptConfig,
     sequences: usize,
+    single_chains: bool,
 }
 
-const SMALL: Work =
-    Work { config: GptConfig { vocab: 8192, context: 256, width: 384, layers: 6, heads: 6 }, sequences: 8 };
-const LARGE: Work =
-    Work { config: GptConfig { vocab: 32_768, context: 512, width: 768, layers: 12, heads: 12 }, sequences: 4 };
+const SMALL: Work = Work {
+    config: GptConfig { vocab: 8192, context: 256, width: 384, layers: 6, heads: 6, min_shard: MIN_SHARD },
+    sequences: 8,
+    single_chains: false,
+};
+const LARGE: Work = Work {
+    config: GptConfig { vocab: 32_768, context: 512, width: 768, layers: 12, heads: 12, min_shard: MIN_SHARD },
+    sequences: 4,
+    single_chains: false,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -39,25 +48,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(n) = value("--threads") {
         threads::set_count(n.parse()?);
     }
-    let work = if args.iter().any(|a| a == "--large") { LARGE } else { SMALL };
+    let given = |flag: &str| args.iter().any(|a| a == flag);
+    let mut work = if given("--large") { LARGE } else { SMALL };
+    if given("--single-chains") {
+        work.config.min_shard = 1 << 30; // Longer than any k.
+        work.single_chains = true;
+    }
     let mut model = Gpt::init(work.config, 1, precision)?;
     if let Some(folder) = value("--export") {
         files::write_weights(&model.params, folder.as_ref(), files::SHARD_BYTES)?;
         return Ok(());
     }
-    let profiling = args.iter().any(|a| a == "--profile");
+    let profiling = given("--profile");
     profile::enable(profiling);
     let mut optimiser = Optimiser::new(&model);
     let mut grads = Gradients::new(&model.params);
     let mut parts = Parts::default();
-    let on_demand = args.iter().any(|a| a == "--on-demand").then(|| std::io::stdin().lines().map_while(Result::ok));
+    let on_demand = given("--on-demand").then(|| std::io::stdin().lines().map_while(Result::ok));
     let wanted = on_demand.into_iter().flatten().flat_map(|line| 0..line.trim().parse().unwrap_or(0_usize));
-    let all: Box<dyn Iterator<Item = usize>> =
-        if args.iter().any(|a| a == "--on-demand") { Box::new(wanted) } else { Box::new(0..steps) };
+    let all: Box<dyn Iterator<Item = usize>> = if given("--on-demand") { Box::new(wanted) } else { Box::new(0..steps) };
     for (step, _) in all.enumerate() {
         let batch = batch(work, step);
         let start = Instant::now();
-        let loss = forward_backward(&model, &batch, &mut grads)?;
+        let loss = forward_backward(&model, &batch, work.single_chains, &mut grads)?;
         let after_backward = start.elapsed();
         optimiser.update(&mut model, &grads, step as u64 + 1)?;
         let all = start.elapsed();
@@ -79,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Token ids of step `step`, the same in the PyTorch twin: a linear congruence, taken from its high bits.
-fn batch(Work { config, sequences }: Work, step: usize) -> TokenBatch {
+fn batch(Work { config, sequences, .. }: Work, step: usize) -> TokenBatch {
     let (rows, len) = (sequences * config.context, config.context);
     let mut state = 12_345 + 7919 * step as u64;
     let mut next = || {
@@ -100,8 +113,13 @@ fn batch(Work { config, sequences }: Work, step: usize) -> TokenBatch {
     }
 }
 
-fn forward_backward(model: &Gpt, batch: &TokenBatch, grads: &mut Gradients) -> Result<f64, Box<dyn Error>> {
-    let lanes = default_lanes(batch.grains, batch.grain_len);
+fn forward_backward(
+    model: &Gpt,
+    batch: &TokenBatch,
+    single_chains: bool,
+    grads: &mut Gradients,
+) -> Result<f64, Box<dyn Error>> {
+    let lanes = if single_chains { 1 } else { default_lanes(batch.grains, batch.grain_len) };
     grads.begin_step(StepLanes { grains: batch.grains, grain_len: batch.grain_len, lanes })?;
     let losses = model.loss_and_grad(batch, 1.0 / batch.rows() as f32, grads)?;
     grads.finish()?;

@@ -6,7 +6,6 @@ use crate::layers::{Attending, Attention, AttentionShape, GeluMlp, LayerNorm};
 use crate::{ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
 use aquifer_ops::Precision;
-use aquifer_ops::order::MIN_SHARD;
 
 /// The shape of a [`Gpt`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +20,9 @@ pub struct GptConfig {
     pub layers: usize,
     /// Heads.
     pub heads: usize,
+    /// The least length of a shard of k: see [`aquifer_ops::shard_count`]. One that no product is as long as twice
+    /// over leaves every product a single chain.
+    pub min_shard: usize,
 }
 
 /// A GPT-2-type language model.
@@ -53,7 +55,7 @@ impl Gpt {
     /// # Errors
     /// None that a sensible shape can cause.
     pub fn init(config: GptConfig, seed: u64, precision: Precision) -> Result<Self, ModelError> {
-        let mut b = Builder { params: Params::new(precision, MIN_SHARD), source: Source::Seed(seed) };
+        let mut b = Builder { params: Params::new(precision, config.min_shard), source: Source::Seed(seed) };
         let (d, rows) = (config.width, config.vocab.next_multiple_of(256));
         let stds = [STD, (f64::from(STD) / (2.0 * config.layers as f64).sqrt()) as f32];
         let table = |b: &mut Builder, name, kind| b.add_padded(name, &[rows, d], config.vocab, kind, Init::Normal(STD));

@@ -10,7 +10,7 @@ use aquifer_infer::{Engine, Generate, Limits, Request};
 use aquifer_model::{Decoder, DecoderConfig, Gpt, GptConfig, TokenBatch};
 use aquifer_ops::Precision;
 use aquifer_ops::bench::timing::{Plan, warm};
-use aquifer_ops::order::default_lanes;
+use aquifer_ops::order::{MIN_SHARD, default_lanes};
 use aquifer_ops::peaks::{Caches, Level};
 use aquifer_optim::{Method, OptimizerSettings, OptimizerState};
 use aquifer_record::PerfRecord;
@@ -361,9 +361,11 @@ impl Net {
     fn new(shape: &Shape, precision: Precision) -> anyhow::Result<Self> {
         let Shape { vocab, sequence: context, width, layers, heads, .. } = *shape;
         Ok(match shape.family {
-            Family::Gpt => {
-                Net::Gpt(Box::new(Gpt::init(GptConfig { vocab, context, width, layers, heads }, 1, precision)?))
-            }
+            Family::Gpt => Net::Gpt(Box::new(Gpt::init(
+                GptConfig { vocab, context, width, layers, heads, min_shard: MIN_SHARD },
+                1,
+                precision,
+            )?)),
             Family::Llama => Net::Llama(Box::new(Decoder::init(shape.decoder(), 1, precision)?)),
         })
     }
