@@ -6,10 +6,11 @@
 
 pub(crate) mod bench;
 mod blocks;
-mod exact;
+pub(crate) mod exact;
 mod kernel;
 mod pack;
 mod portable;
+pub mod ranks;
 mod store;
 
 #[cfg(target_arch = "x86_64")]

@@ -291,10 +291,15 @@ impl PackedWeight {
     /// # Errors
     /// [`OpError`] if `w` has not two axes or is not of floats.
     pub fn new(w: &View, min_shard: usize, precision: Precision) -> Result<Self, OpError> {
+        PackedWeight::with_shards(w, shard_count(w.shape().get(1).copied().unwrap_or(0), min_shard), precision)
+    }
+
+    /// Packs `w`, its columns in so many equal shards.
+    pub(super) fn with_shards(w: &View, shards: usize, precision: Precision) -> Result<Self, OpError> {
         check_weight(w, None)?;
         let (n, k) = (w.shape()[0], w.shape()[1]);
         let panels = Panels::new(n, k.div_ceil(K_BLOCK), precision);
-        let mut packed = PackedWeight { n, k, shards: shard_count(k, min_shard), precision, panels };
+        let mut packed = PackedWeight { n, k, shards, precision, panels };
         packed.repack(w)?;
         Ok(packed)
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// What the numbers are like.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     /// Near one.
     Plain,
     /// From 2⁻⁷⁰ to 2⁻⁵⁶, so that products straddle the smallest normal f32, with subnormals among them.
@@ -14,7 +14,7 @@ enum Kind {
     Wild,
 }
 
-fn noise(site: &str, shape: [usize; 2], kind: Kind) -> Tensor {
+pub(super) fn noise(site: &str, shape: [usize; 2], kind: Kind) -> Tensor {
     let stream = Stream::new(3, "matmul", site);
     let element = |i: u64| {
         let word = stream.word(0, i);
@@ -31,7 +31,7 @@ fn noise(site: &str, shape: [usize; 2], kind: Kind) -> Tensor {
 
 /// Equal bits, any NaN equal to any NaN.
 #[track_caller]
-fn assert_same(got: &[f32], want: &[f32], what: impl std::fmt::Display) {
+pub(super) fn assert_same(got: &[f32], want: &[f32], what: impl std::fmt::Display) {
     assert_eq!(got.len(), want.len(), "{what}");
     let differs = |(g, w): (&f32, &f32)| g.to_bits() != w.to_bits() && !(g.is_nan() && w.is_nan());
     let wrong = got.iter().zip(want).filter(|&pair| differs(pair)).count();
@@ -48,7 +48,7 @@ fn product(x: &Tensor, w: &Tensor, bias: Option<&[f32]>, min_shard: usize, preci
 }
 
 /// Runs `check` under every instruction set of this machine, on one thread and on three.
-fn everywhere(check: impl Fn(&str)) {
+pub(super) fn everywhere(check: impl Fn(&str)) {
     for &isa in isa::available() {
         for n in [1, 3] {
             isa::with(isa, || threads::with(n, || check(&format!("{isa}, {n} threads"))));
