@@ -68,7 +68,7 @@ simd! {
         }
     }
 
-    fn add_assign_on(isa: Isa, a: &mut [f32], b: &[f32]) {
+    pub(crate) fn add_assign_on(isa: Isa, a: &mut [f32], b: &[f32]) {
         for (a, b) in a.iter_mut().zip(b) {
             *a += b;
         }

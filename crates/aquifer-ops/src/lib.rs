@@ -76,7 +76,9 @@ pub use gelu::{Gelu, gelu, gelu_backward};
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_grad};
 pub use lion::{Lion, lion};
-pub use matmul::{PackedWeight, linear, linear_weight_grad};
+pub use matmul::{
+    Activation, Epilogue, PackedWeight, Projection, linear, linear_gated, linear_many, linear_weight_grad, linear_with,
+};
 pub use muon::{Muon, muon};
 pub use order::{Begin, TokenChains, shard_count};
 pub use precision::{Bf16Order, Precision};

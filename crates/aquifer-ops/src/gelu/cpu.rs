@@ -42,31 +42,51 @@ fn gate(x: f32) -> f32 {
     sigmoid(x * (TWICE + TWICE_CUBIC * (x * x)))
 }
 
+#[inline(always)]
+pub(crate) fn by_erf(x: f32) -> f32 {
+    x * normal_cdf(x)
+}
+
+#[inline(always)]
+pub(crate) fn by_tanh(x: f32) -> f32 {
+    x * gate(x)
+}
+
+#[inline(always)]
+pub(crate) fn by_erf_backward(x: f32, dy: f32) -> f32 {
+    let density = DENSITY * exp(-0.5 * (x * x));
+    dy * (normal_cdf(x) + x * density)
+}
+
+#[inline(always)]
+pub(crate) fn by_tanh_backward(x: f32, dy: f32) -> f32 {
+    let s = gate(x);
+    let slope = TWICE + THRICE_TWICE_CUBIC * (x * x);
+    dy * (s + x * (s * (1.0 - s)) * slope)
+}
+
 simd! {
     fn erf_on(isa: Isa, x: &[f32], out: &mut [f32]) {
         for (out, x) in out.iter_mut().zip(x) {
-            *out = x * normal_cdf(*x);
+            *out = by_erf(*x);
         }
     }
 
     fn tanh_on(isa: Isa, x: &[f32], out: &mut [f32]) {
         for (out, x) in out.iter_mut().zip(x) {
-            *out = x * gate(*x);
+            *out = by_tanh(*x);
         }
     }
 
     fn erf_backward_on(isa: Isa, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
-            let density = DENSITY * exp(-0.5 * (x * x));
-            *dx = dy * (normal_cdf(*x) + x * density);
+            *dx = by_erf_backward(*x, *dy);
         }
     }
 
     fn tanh_backward_on(isa: Isa, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
-            let s = gate(*x);
-            let slope = TWICE + THRICE_TWICE_CUBIC * (x * x);
-            *dx = dy * (s + x * (s * (1.0 - s)) * slope);
+            *dx = by_tanh_backward(*x, *dy);
         }
     }
 }

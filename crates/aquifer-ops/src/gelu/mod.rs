@@ -10,6 +10,8 @@ use crate::OpError;
 use crate::rows::{Rows, RowsMut};
 use aquifer_tensor::{View, ViewMut};
 
+pub(crate) use cpu::{by_erf, by_erf_backward, by_tanh, by_tanh_backward};
+
 const OP: &str = "gelu";
 const BACKWARD: &str = "gelu_backward";
 

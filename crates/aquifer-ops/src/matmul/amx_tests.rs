@@ -2,6 +2,7 @@
 //! documented model. That proves encoding, addressing, layout and order; speed it cannot.
 
 use super::exact::{add_flushed, fma_flushed, widen};
+use super::pack::whole_blocks;
 use super::*;
 use crate::Bf16Order;
 use aquifer_tensor::random::Stream;
@@ -126,6 +127,10 @@ fn the_tile_kernel_equals_the_scalar_model() {
     }
 }
 
+fn part<'a>(right: &'a Panels, columns: usize, out: &mut ViewMut) -> Part<'a> {
+    Part { right, columns, ending: Ending::default(), out: Output::new(out) }
+}
+
 fn products_equal_the_model(precision: Precision) {
     let same = |got: &Tensor, want: &[f32], what: &str| {
         let wrong = got.as_f32().iter().zip(want).filter(|(g, w)| g.to_bits() != w.to_bits()).count();
@@ -138,14 +143,11 @@ fn products_equal_the_model(precision: Precision) {
         let mut view = out.view_mut();
         Product {
             left: &Source::new(&x.view(), 1, whole_blocks(k)),
-            right: packed.panels(),
-            columns: n,
+            parts: &[part(packed.panels(), n, &mut view)],
             chains: &packed.chains(),
             precision,
             isa: Isa::Amx,
-            epilogue: Epilogue::default(),
             go_on: false,
-            out: Output::new(&mut view),
         }
         .run();
         let want = model::linear(x.as_f32(), w.as_f32(), None, shape, 256, precision);
@@ -165,14 +167,11 @@ fn products_equal_the_model(precision: Precision) {
         let mut view = dw.view_mut();
         Product {
             left: &Source::new(&dy.view(), 0, blocks),
-            right: &right,
-            columns: k,
+            parts: &[part(&right, k, &mut view)],
             chains: &lanes,
             precision,
             isa: Isa::Amx,
-            epilogue: Epilogue::default(),
             go_on,
-            out: Output::new(&mut view),
         }
         .run();
         model::weight_grad(dy.as_f32(), x.as_f32(), [n, k], &chains, begin, precision, &mut want);

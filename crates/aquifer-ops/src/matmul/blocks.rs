@@ -1,9 +1,10 @@
 //! One product as tasks: a block of rows against a range of panels, shard by shard, joined as it goes.
 
+use super::epilogue::Ending;
 use super::exact::Piece;
 use super::kernel::{Call, Kernel, MAX_ROWS};
 use super::pack::{Chain, PANEL, Panels, Source, pack};
-use super::store::{Epilogue, Region, finish, join};
+use super::store::{Region, finish, join};
 use crate::Precision;
 use aquifer_tensor::threads::{self, SendPtr};
 use aquifer_tensor::{Bf16, DType, Isa, Tensor, ViewMut};
@@ -21,19 +22,32 @@ const BLOCK_PANELS: usize = 4;
 /// Bytes of a panel read by all strips of a block before the next part: with a strip, they stay in L1.
 const PART_BYTES: usize = 32 << 10;
 
-/// `out = left · rightᵀ`, each of `chains` one chain, chain sums joined in a tree.
+/// `out = left · rightᵀ` for each of `parts`, each of `chains` one chain, chain sums joined in a tree.
 pub(super) struct Product<'a> {
     pub(super) left: &'a Source,
-    pub(super) right: &'a Panels,
-    /// Columns of `out`; the right side is padded to panels.
-    pub(super) columns: usize,
+    /// Whose right sides are as deep as the left one.
+    pub(super) parts: &'a [Part<'a>],
     pub(super) chains: &'a [Chain],
     pub(super) precision: Precision,
     pub(super) isa: Isa,
-    pub(super) epilogue: Epilogue<'a>,
     /// The (only) chain starts from `out`, which is f32.
     pub(super) go_on: bool,
+}
+
+/// One right side of a product, and what becomes of it. Where two parts are equally wide, the sums of a row and column
+/// are finished by the same task, those of the earlier part first.
+pub(super) struct Part<'a> {
+    pub(super) right: &'a Panels,
+    /// Columns of `out`; the right side is padded to panels.
+    pub(super) columns: usize,
+    pub(super) ending: Ending<'a>,
     pub(super) out: Output,
+}
+
+impl Part<'_> {
+    fn panels(&self) -> usize {
+        self.columns.div_ceil(PANEL)
+    }
 }
 
 /// Where a product goes.
@@ -68,7 +82,7 @@ impl Product<'_> {
     pub(super) fn run(&self) {
         let kernel = Kernel::of(self.precision, self.isa);
         let strips = self.left.free.div_ceil(kernel.rows);
-        let panels = self.columns.div_ceil(PANEL);
+        let panels: usize = self.parts.iter().map(Part::panels).sum();
         if strips == 0 || panels == 0 {
             return;
         }
@@ -79,7 +93,10 @@ impl Product<'_> {
             let packed = self.pack_left(&kernel, 0..strips);
             let pieces = panels.min(threads * if panels >= 16 * threads { 4 } else { 1 });
             threads::parallel_for(pieces, |i| {
-                self.block(&kernel, &steps, 0..strips, &packed, i * panels / pieces..(i + 1) * panels / pieces);
+                for part in self.parts {
+                    let cut = i * part.panels() / pieces..(i + 1) * part.panels() / pieces;
+                    self.block(part, &kernel, &steps, 0..strips, &packed, cut);
+                }
             });
             return;
         }
@@ -90,14 +107,17 @@ impl Product<'_> {
         threads::parallel_for(blocks, |i| {
             let rows = i * strips / blocks..(i + 1) * strips / blocks;
             let packed = self.pack_left(&kernel, rows.clone());
-            self.block(&kernel, &steps, rows, &packed, 0..panels);
+            for part in self.parts {
+                self.block(part, &kernel, &steps, rows.clone(), &packed, 0..part.panels());
+            }
         });
     }
 
     /// The kernel calls of a chain, in its order: run by run, pass by pass, ascending.
     fn steps(&self, kernel: &Kernel, chain: &Chain) -> Vec<Step> {
         let passes = self.precision.passes();
-        let most = (PART_BYTES / self.right.block_bytes).max(1);
+        let right = self.parts[0].right; // As all of them.
+        let most = (PART_BYTES / right.block_bytes).max(1);
         let left_block = kernel.layout.block_bytes(kernel.rows);
         let left_piece = self.left.blocks.len() * left_block;
         let mut steps = Vec::new();
@@ -108,7 +128,7 @@ impl Product<'_> {
                 for at in run.clone().step_by(part) {
                     let blocks = part.min(run.end - at);
                     let left = a * left_piece + at * left_block;
-                    steps.push(Step { left, right: self.right.offset(b, at), blocks });
+                    steps.push(Step { left, right: right.offset(b, at), blocks });
                 }
             }
         }
@@ -142,8 +162,16 @@ impl Product<'_> {
         packed
     }
 
-    /// The outputs of `strips` (packed in `left`) and `panels`.
-    fn block(&self, kernel: &Kernel, steps: &[Vec<Step>], strips: Range<usize>, left: &Tensor, panels: Range<usize>) {
+    /// The outputs of `strips` (packed in `left`) and `panels` of a part.
+    fn block(
+        &self,
+        part: &Part,
+        kernel: &Kernel,
+        steps: &[Vec<Step>],
+        strips: Range<usize>,
+        left: &Tensor,
+        panels: Range<usize>,
+    ) {
         let last = steps.len() - 1;
         let tile = kernel.rows * PANEL;
         // Partial sums wait on a stack whose height is the number of ones in the chain's index.
@@ -159,7 +187,7 @@ impl Product<'_> {
         let mut scratch = Tensor::recycled::<f32>([levels * level_len + strips.len() * tile]);
         let slots = scratch.as_f32_mut().as_mut_ptr();
         let work = slots.wrapping_add(levels * level_len);
-        let (left, right) = (left.as_bytes().as_ptr(), self.right.ptr());
+        let (left, right) = (left.as_bytes().as_ptr(), part.right.ptr());
         let strip_bytes = self.strip_bytes(kernel);
 
         for from in panels.clone().step_by(wide.max(1)) {
@@ -173,23 +201,19 @@ impl Product<'_> {
                     };
                     let region = |strip: usize| {
                         let row = (strips.start + strip) * kernel.rows;
-                        let columns = PANEL.min(self.columns - panel * PANEL);
-                        Region::new(&self.out, [row, panel * PANEL], [kernel.rows.min(self.left.free - row), columns])
+                        let columns = PANEL.min(part.columns - panel * PANEL);
+                        Region::new(&part.out, [row, panel * PANEL], [kernel.rows.min(self.left.free - row), columns])
                     };
                     // A chain of one step is finished before the next strip begins, and all may use the same tile.
                     let tile_of = |strip: usize| work.wrapping_add(if steps.len() == 1 { 0 } else { strip * tile });
                     // Where a chain's sum grows: in the output itself, in its slot, or in a tile to be finished.
                     let direct = |region: &Region| {
                         let whole = region.columns == PANEL && (region.rows == kernel.rows || kernel.exact_rows);
-                        index == last
-                            && joins == 0
-                            && whole
-                            && self.epilogue.is_nothing()
-                            && self.out.dtype == DType::F32
+                        index == last && joins == 0 && whole && part.ending.is_nothing() && part.out.dtype == DType::F32
                     };
                     let home = |strip: usize, region: &Region| {
                         if direct(region) {
-                            (region.ptr.cast::<f32>(), self.out.stride)
+                            (region.ptr.cast::<f32>(), part.out.stride)
                         } else if index != last && joins == 0 {
                             (slot(waiting, strip), PANEL)
                         } else {
@@ -209,7 +233,7 @@ impl Product<'_> {
                         // SAFETY: tiles and slots hold `rows × 32` floats; the target is this task's own.
                         unsafe {
                             if index == last {
-                                finish(tile_of(strip), sums, &self.epilogue, &region, self.isa);
+                                finish(tile_of(strip), sums, &part.ending, &region, self.isa);
                             } else {
                                 join(tile_of(strip), sums, slot(waiting - joins, strip), region.rows, self.isa);
                             }
@@ -219,14 +243,14 @@ impl Product<'_> {
                         // While the strips pass by this part of a panel, each fetches its share of the next.
                         let (next_panel, next_step) =
                             if nth + 1 < steps.len() { (panel, steps[nth + 1]) } else { (panel + 1, steps[0]) };
-                        let next = right.wrapping_add(next_panel * self.right.stride + next_step.right);
-                        let share = next_step.blocks * self.right.block_bytes / strips.len();
+                        let next = right.wrapping_add(next_panel * part.right.stride + next_step.right);
+                        let share = next_step.blocks * part.right.block_bytes / strips.len();
                         for strip in 0..strips.len() {
                             let region = region(strip);
                             let (c, ldc) = home(strip, &region);
                             let call = Call {
                                 a: left.wrapping_add(strip * strip_bytes + step.left),
-                                b: right.wrapping_add(panel * self.right.stride + step.right),
+                                b: right.wrapping_add(panel * part.right.stride + step.right),
                                 blocks: step.blocks,
                                 c,
                                 ldc,
@@ -236,6 +260,7 @@ impl Product<'_> {
                             };
                             if index == last && nth == steps.len() - 1 {
                                 region.expect_write();
+                                part.ending.expect(&region);
                             }
                             // SAFETY: strip, panel and home are inside their buffers; this task alone writes `c`.
                             unsafe {

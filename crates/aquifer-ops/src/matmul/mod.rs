@@ -6,7 +6,9 @@
 
 pub(crate) mod bench;
 mod blocks;
+mod epilogue;
 pub(crate) mod exact;
+mod fused;
 mod kernel;
 mod pack;
 mod portable;
@@ -28,6 +30,8 @@ mod pack_avx512;
 mod accuracy;
 #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
 mod amx_tests;
+#[cfg(test)]
+mod fused_tests;
 #[cfg(all(test, target_os = "linux"))]
 mod guard_tests;
 #[cfg(test)]
@@ -37,10 +41,12 @@ mod tests;
 
 use crate::{Begin, OpError, Precision, TokenChains, shard_count};
 use aquifer_tensor::{DType, View, ViewMut, isa};
-use blocks::{Output, Product};
-use pack::{Panels, Source, token_blocks, whole_blocks};
-use store::Epilogue;
+use blocks::{Output, Part, Product};
+use epilogue::Ending;
+use pack::{Panels, Source, token_blocks};
 
+pub use epilogue::{Activation, Epilogue};
+pub use fused::{Projection, linear_gated, linear_many, linear_with};
 pub use pack::PackedWeight;
 
 /// `out = x · Wᵀ + bias`: every row of `x` against every row of the packed weight.
@@ -82,27 +88,7 @@ pub use pack::PackedWeight;
 /// # Errors
 /// [`OpError`] if a shape, an element type or a layout is not as above.
 pub fn linear(x: &View, w: &PackedWeight, bias: Option<&[f32]>, out: &mut ViewMut) -> Result<(), OpError> {
-    const OP: &str = "linear";
-    check_matrix(OP, "x", x.shape(), x.strides(), None, Some(w.k()))?;
-    check_float(OP, "x", x.dtype())?;
-    check_matrix(OP, "out", out.shape(), out.strides(), Some(x.shape()[0]), Some(w.n()))?;
-    check_float(OP, "out", out.dtype())?;
-    if let Some(bias) = bias.filter(|bias| bias.len() != w.n()) {
-        return Err(OpError::Shape { op: OP, arg: "bias", want: format!("[{}]", w.n()), got: vec![bias.len()] });
-    }
-    Product {
-        left: &Source::new(x, 1, whole_blocks(w.k())),
-        right: w.panels(),
-        columns: w.n(),
-        chains: &w.chains(),
-        precision: w.precision(),
-        isa: isa::active(),
-        epilogue: Epilogue { bias },
-        go_on: false,
-        out: Output::new(out),
-    }
-    .run();
-    Ok(())
+    linear_with(x, w, Epilogue { bias, ..Epilogue::default() }, out)
 }
 
 /// `dw = dyᵀ · x`, a sum over tokens.
@@ -142,14 +128,11 @@ pub fn linear_weight_grad(
     right.fill(&Source::new(x, 0, blocks.clone()), precision, isa);
     Product {
         left: &Source::new(dy, 0, blocks),
-        right: &right,
-        columns: x.shape()[1],
+        parts: &[Part { right: &right, columns: x.shape()[1], ending: Ending::default(), out: Output::new(dw) }],
         chains: &lanes,
         precision,
         isa,
-        epilogue: Epilogue::default(),
         go_on: begin == Begin::Continue,
-        out: Output::new(dw),
     }
     .run();
     Ok(())

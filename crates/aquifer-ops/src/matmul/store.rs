@@ -1,26 +1,13 @@
-//! The end of a tile: joins with waiting sums, what the caller wants done to the finished sum, and the edge and
-//! the element type of the output.
+//! The end of a tile: joins with waiting sums, the steps of the epilogue, and the edge and the element type of the
+//! output.
 
 use super::blocks::Output;
+use super::epilogue::Ending;
 use super::exact::narrow;
 use super::pack::PANEL;
+use crate::elementwise::add_assign_on;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{DType, Isa};
-
-/// What is done to finished sums on their way out, each step rounded to f32; the conversion to the output's type
-/// comes after all of it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Epilogue<'a> {
-    /// Added to every row; as long as a row.
-    pub(super) bias: Option<&'a [f32]>,
-}
-
-impl Epilogue<'_> {
-    /// Whether sums leave as they are.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.bias.is_none()
-    }
-}
 
 /// Where a tile belongs in the output.
 pub(super) struct Region {
@@ -28,8 +15,9 @@ pub(super) struct Region {
     dtype: DType,
     /// Elements from one row to the next.
     stride: usize,
-    /// Its first column in the output.
-    column: usize,
+    /// Its first row and column in the output.
+    pub(super) row: usize,
+    pub(super) column: usize,
     pub(super) rows: usize,
     /// At most 32.
     pub(super) columns: usize,
@@ -43,6 +31,7 @@ impl Region {
             ptr: ptr.get().wrapping_add((row * stride + column) * dtype.size()),
             dtype,
             stride,
+            row,
             column,
             rows,
             columns,
@@ -90,6 +79,19 @@ pub(super) fn expect_write(at: *const u8, bytes: usize) {
     let _ = (at, bytes);
 }
 
+/// [`expect_write`] ahead of loads.
+#[inline(always)]
+pub(super) fn expect_read(at: *const u8, bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..bytes).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (at, bytes);
+}
+
 /// `slot = … (waiting[1] + (waiting[0] + tile)) …`.
 ///
 /// # Safety
@@ -99,28 +101,49 @@ pub(super) unsafe fn join(tile: *mut f32, waiting: &[*const f32], slot: *mut f32
     let out = Output { ptr: SendPtr(slot.cast()), dtype: DType::F32, stride: PANEL };
     let region = Region::new(&out, [0, 0], [rows, PANEL]);
     // SAFETY: the caller's word.
-    unsafe { finish(tile, waiting, &Epilogue::default(), &region, isa) };
+    unsafe { finish(tile, waiting, &Ending::default(), &region, isa) };
 }
 
-/// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`, each addition rounded.
+/// `target = ending(… (waiting[1] + (waiting[0] + tile)) …)`, each addition rounded.
 ///
 /// # Safety
-/// `tile` and each of `waiting` hold the target's rows of 32; nobody else touches the target or the tile, whose
-/// contents are lost.
-pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], epilogue: &Epilogue, target: &Region, isa: Isa) {
-    let bias = epilogue.bias.map(|bias| &bias[target.column..target.column + target.columns]);
+/// `tile` and each of `waiting` hold the target's rows of 32; nobody else touches the target, what the ending keeps
+/// of it, or the tile, whose contents are lost.
+pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], ending: &Ending, target: &Region, isa: Isa) {
+    if ending.is_plain() {
+        // SAFETY: the caller's word.
+        return unsafe { store(tile, waiting, ending.bias, target, isa) };
+    }
+    let len = target.rows * PANEL;
+    // SAFETY: the caller's word.
+    unsafe {
+        let sums = std::slice::from_raw_parts_mut(tile, len);
+        for &left in waiting {
+            add_assign_on(isa, sums, std::slice::from_raw_parts(left, len));
+        }
+        ending.apply(sums, target, isa);
+        store(tile, &[], None, target, isa);
+    }
+}
+
+/// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`.
+///
+/// # Safety
+/// As [`finish`].
+unsafe fn store(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region, isa: Isa) {
+    let bias = bias.map(|bias| &bias[target.column..target.column + target.columns]);
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has what the caller chose.
-        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { finish_avx512(tile, waiting, bias, target) },
+        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { store_avx512(tile, waiting, bias, target) },
         // SAFETY: the caller's word.
-        _ => unsafe { finish_plain(tile, waiting, bias, target) },
+        _ => unsafe { store_plain(tile, waiting, bias, target) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn finish_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
+unsafe fn store_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
     use std::arch::x86_64::*;
     let mask = u32::MAX >> (PANEL - target.columns);
     let masks = [mask as u16, (mask >> 16) as u16];
@@ -150,7 +173,7 @@ unsafe fn finish_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f
     }
 }
 
-unsafe fn finish_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
+unsafe fn store_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
     let len = target.rows * PANEL;
     // SAFETY: the caller's word.
     let sums = unsafe { std::slice::from_raw_parts_mut(tile, len) };

@@ -36,6 +36,8 @@ pub use gates::{gelu_and_mul, gelu_and_mul_backward, silu_and_mul, silu_and_mul_
 pub use predicate::*;
 pub use unary::*;
 
+pub(crate) use scalar::{relu_backward_of, relu_of, silu_backward_of};
+
 /// Numbers an operator takes beside its tensors, padded with zeros.
 pub type Params = [f32; 2];
 

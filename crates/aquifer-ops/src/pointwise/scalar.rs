@@ -1,6 +1,7 @@
 //! The `f32` functions that only the tables need, and the `f64` ones of their definitions.
 
 use crate::math::f64::{exp as exp64, ln as ln64};
+use crate::math::sigmoid;
 
 /// 2ˣ; exact at integers.
 #[inline(always)]
@@ -43,6 +44,23 @@ pub(super) fn log1p_exp(x: f32) -> f32 {
 pub(super) fn sign(x: f32) -> f32 {
     let one = if x < 0.0 { -1.0 } else { 0.0 };
     if x > 0.0 { 1.0 } else { one }
+}
+
+/// max(x, 0); NaN stays NaN.
+#[inline(always)]
+pub(crate) fn relu_of(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+#[inline(always)]
+pub(crate) fn relu_backward_of(x: f32, dy: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { dy }
+}
+
+/// The derivative of x · sigmoid(x), times `dy`.
+#[inline(always)]
+pub(crate) fn silu_backward_of(x: f32, dy: f32) -> f32 {
+    dy * (sigmoid(x) * (1.0 + x * sigmoid(-x)))
 }
 
 /// The density of the standard normal.

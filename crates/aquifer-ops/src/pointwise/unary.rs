@@ -7,6 +7,7 @@ use crate::math;
 use crate::rows::expect_shape;
 use crate::simd::simd;
 use crate::strided::{expect_float, is_float, map};
+use crate::swiglu;
 use aquifer_tensor::{Isa, Tensor, View, isa};
 
 /// An operator of one tensor, and up to two numbers.
@@ -199,7 +200,7 @@ unary! {
         definition: x.max(min), derivative: if x >= min { 1.0 } else { 0.0 }, int(min): x.max(min as i64) }
     /// max(x, 0); NaN stays NaN.
     relu relu_backward RELU() { on -9.0..9.0 with NONE, ulp 0.0, slope 0.0; |x, dy|
-        y: if x < 0.0 { 0.0 } else { x }, dx: if x <= 0.0 { 0.0 } else { dy },
+        y: scalar::relu_of(x), dx: scalar::relu_backward_of(x, dy),
         definition: x.max(0.0), derivative: if x > 0.0 { 1.0 } else { 0.0 }, int(): x.max(0) }
     /// x where it is positive, else `slope` · x.
     leaky_relu leaky_relu_backward LEAKY_RELU(slope) { on -9.0..9.0 with [0.1, 0.0], ulp 0.5, slope 1.0; |x, dy|
@@ -212,12 +213,12 @@ unary! {
         derivative: if x > 0.0 { 1.0 } else { alpha * x.exp() } }
     /// x · sigmoid(x).
     silu silu_backward SILU() { on -30.0..30.0 with NONE, ulp 4.0, slope 16.0; |x, dy|
-        y: x * math::sigmoid(x), dx: dy * (math::sigmoid(x) * (1.0 + x * math::sigmoid(-x))),
+        y: swiglu::silu(x), dx: scalar::silu_backward_of(x, dy),
         definition: x * scalar::sigmoid64(x), derivative: scalar::sigmoid64(x) * (1.0 + x * scalar::sigmoid64(-x)) }
     /// x · Φ(x), Φ the distribution function of the standard normal; see [`crate::gelu()`] for the faster kernel of
     /// plain rows and for the form by tanh.
     gelu gelu_backward GELU() { on -3.5..9.0 with NONE, ulp 26.0, slope 16.0; |x, dy|
-        y: x * math::normal_cdf(x), dx: dy * (math::normal_cdf(x) + x * scalar::density(x)),
+        y: gelu::by_erf(x), dx: dy * (math::normal_cdf(x) + x * scalar::density(x)),
         definition: x * scalar::normal_cdf64(x), derivative: gelu::reference_backward(x, Gelu::Erf) }
     /// log(1 + e^(beta·x)) / beta, or x itself where beta·x is above `threshold`.
     softplus softplus_backward SOFTPLUS(beta, threshold) { on -9.0..9.0 with [1.5, 12.0], ulp 9.0, slope 8.0; |x, dy|

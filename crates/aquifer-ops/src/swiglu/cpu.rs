@@ -25,10 +25,15 @@ pub(super) fn backward(gate: &Rows, up: &Rows, dy: &Rows, dgate: &RowsMut, dup: 
     });
 }
 
+#[inline(always)]
+pub(crate) fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
+}
+
 simd! {
     fn forward_on(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
         for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-            *out = gate * sigmoid(*gate) * up;
+            *out = silu(*gate) * up;
         }
     }
 

@@ -10,6 +10,8 @@ use crate::OpError;
 use crate::rows::{Rows, RowsMut};
 use aquifer_tensor::{View, ViewMut};
 
+pub(crate) use cpu::silu;
+
 const OP: &str = "swiglu";
 const BACKWARD: &str = "swiglu_backward";
 
