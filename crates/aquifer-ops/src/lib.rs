@@ -60,6 +60,8 @@ mod simd;
 mod strided;
 #[cfg(test)]
 mod testing;
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod tiles_by_hand;
 
 pub use adamw::{AdamW, adamw};
 pub use attention::{

@@ -17,7 +17,7 @@ pub enum Isa {
     Avx512 = 3,
     /// AVX-512 with `vdpbf16ps`.
     Avx512Bf16 = 4,
-    /// Intel's matrix tiles with bf16, beside AVX-512.
+    /// Intel's matrix tiles with bf16 and int8, beside AVX-512.
     Amx = 5,
 }
 
@@ -130,14 +130,15 @@ fn detect() -> Vec<Isa> {
     vec![Isa::Portable]
 }
 
-/// AMX needs the CPU's word (leaf 7, EDX bits 22 and 24) and the kernel's permission, asked once a process;
+/// AMX needs the CPU's word (leaf 7, EDX bits 22, 24 and 25) and the kernel's permission, asked once a process;
 /// threads made afterwards inherit it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn amx_usable() -> bool {
     const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
     const XFEATURE_XTILEDATA: libc::c_long = 18;
     let leaf_7 = std::arch::x86_64::__cpuid_count(7, 0);
-    let has_tiles = leaf_7.edx & (1 << 22) != 0 && leaf_7.edx & (1 << 24) != 0;
+    let wanted = 1 << 22 | 1 << 24 | 1 << 25;
+    let has_tiles = leaf_7.edx & wanted == wanted;
     // SAFETY: a permission request; it fails cleanly where the kernel does not know it.
     has_tiles && unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) } == 0
 }

@@ -1,5 +1,6 @@
 //! The left side of a quantised product: rows as signed bytes, in strips of the rows a kernel takes at once.
 
+use super::kernel::Strips;
 use super::rule;
 use super::weight::Depth;
 use crate::order::K_BLOCK;
@@ -8,16 +9,13 @@ use aquifer_tensor::threads::{SendPtr, parallel_for};
 use aquifer_tensor::{DType, Isa, Tensor, View};
 use std::ops::Range;
 
-/// Rows of a strip; the last may have fewer.
-pub(super) const ROWS: usize = 12;
-
 /// Strips up to which the caller quantises alone: handing out so little costs more.
 const ALONE: usize = 4;
 
-/// All rows of the left side. Strip after strip, each with the layout that its own number of rows `r` gives:
-/// `[k / 4][r][4]` bytes, and for each group `r` scales and then `r` offsets, which undo what was added to the weights:
-/// `−offset · Σ q`.
+/// All rows of the left side. Strip after strip, each with the layout that [`Strips`] and its own number of rows `r`
+/// give, and for each group `r` scales and then `r` offsets, which undo what was added to the weights: `−offset · Σ q`.
 pub(super) struct Activations {
+    layout: Strips,
     rows: usize,
     padded: usize,
     groups: usize,
@@ -26,9 +24,10 @@ pub(super) struct Activations {
 }
 
 impl Activations {
-    pub(super) fn new(x: &View, shape: &Depth, isa: Isa) -> Self {
+    pub(super) fn new(x: &View, shape: &Depth, layout: Strips, isa: Isa) -> Self {
         let (rows, padded, groups) = (x.shape()[0], shape.padded(), shape.shards * shape.groups.len());
         let mut out = Activations {
+            layout,
             rows,
             padded,
             groups,
@@ -39,9 +38,9 @@ impl Activations {
             SendPtr(out.quads.as_mut_slice::<u8>().as_mut_ptr()),
             SendPtr(out.scales.as_mut_slice::<i32>().as_mut_ptr()),
         );
-        let strips = rows.div_ceil(ROWS);
+        let strips = out.strips();
         let one = |strip: usize| {
-            let taken = strip_rows(strip, rows);
+            let taken = strip_rows(layout, strip, rows);
             let mut values = vec![0.0; padded];
             // SAFETY: the parts of different strips are disjoint, and there is room for all rows.
             let (quads, scales) = unsafe {
@@ -55,7 +54,7 @@ impl Activations {
             };
             for row in taken.clone() {
                 read_row(x, row, &mut values[..shape.k]);
-                quantise_on(isa, &values, shape, row - taken.start, taken.len(), quads, scales);
+                quantise_on(isa, &values, shape, layout, row - taken.start, taken.len(), quads, scales);
             }
         };
         if strips <= ALONE {
@@ -66,13 +65,17 @@ impl Activations {
         out
     }
 
+    pub(super) fn layout(&self) -> Strips {
+        self.layout
+    }
+
     pub(super) fn strips(&self) -> usize {
-        self.rows.div_ceil(ROWS)
+        self.rows.div_ceil(self.layout.height())
     }
 
     /// The rows of the left side in a strip.
     pub(super) fn rows(&self, strip: usize) -> Range<usize> {
-        strip_rows(strip, self.rows)
+        strip_rows(self.layout, strip, self.rows)
     }
 
     /// The rows, the quads, and the scales and offsets of a strip.
@@ -86,8 +89,8 @@ impl Activations {
     }
 }
 
-fn strip_rows(strip: usize, rows: usize) -> Range<usize> {
-    strip * ROWS..((strip + 1) * ROWS).min(rows)
+fn strip_rows(layout: Strips, strip: usize, rows: usize) -> Range<usize> {
+    strip * layout.height()..((strip + 1) * layout.height()).min(rows)
 }
 
 /// Row `row` of a matrix whose rows are contiguous, widened.
@@ -101,9 +104,19 @@ fn read_row(x: &View, row: usize, out: &mut [f32]) {
 
 simd! {
     /// Quantises one padded row into place `lane` of a strip of `rows`.
-    fn quantise_on(isa: Isa, x: &[f32], shape: &Depth, lane: usize, rows: usize, quads: &mut [u8], scales: &mut [i32]) {
+    fn quantise_on(
+        isa: Isa,
+        x: &[f32],
+        shape: &Depth,
+        layout: Strips,
+        lane: usize,
+        rows: usize,
+        quads: &mut [u8],
+        scales: &mut [i32],
+    ) {
         let offset = shape.format.offset();
         let quads = quads.as_chunks_mut::<4>().0;
+        let shard = shape.shard_blocks() * K_BLOCK;
         let mut q = [0_i8; 128];
         let mut at = 0;
         for (group, scales) in scales.chunks_exact_mut(2 * rows).enumerate() {
@@ -112,8 +125,12 @@ simd! {
             let (scale, sum) = rule::activations(&x[at..at + len], q);
             scales[lane] = scale.to_bits() as i32;
             scales[rows + lane] = -offset * sum;
+            let (first, step) = match layout {
+                Strips::Quads => (at / 4 * rows + lane, rows),
+                Strips::Rows => (((at / shard * rows + lane) * shard + at % shard) / 4, 1),
+            };
             for (quad, four) in q.as_chunks::<4>().0.iter().enumerate() {
-                quads[(at / 4 + quad) * rows + lane] = four.map(|q| q as u8);
+                quads[first + quad * step] = four.map(|q| q as u8);
             }
             at += len;
         }

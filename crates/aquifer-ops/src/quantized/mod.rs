@@ -15,10 +15,14 @@ mod rule;
 mod weight;
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod amx_tests;
 pub(crate) mod bench;
 #[cfg(test)]
 mod model;
@@ -27,10 +31,10 @@ mod tests;
 
 use crate::OpError;
 use crate::matmul::{check_f32, check_float, check_matrix};
-use activations::{Activations, ROWS};
+use activations::Activations;
 use aquifer_tensor::threads::{self, SendPtr, parallel_for};
 use aquifer_tensor::{Isa, View, ViewMut, isa};
-use kernel::{Left, Tile};
+use kernel::{Left, MAX_ROWS, Strips, Tile};
 use std::ops::Range;
 use weight::{Depth, PANEL};
 
@@ -82,7 +86,7 @@ pub fn linear_quantized(x: &View, w: &QuantizedWeight, bias: Option<&[f32]>, out
         return Ok(());
     }
     let isa = isa::active();
-    let left = Activations::new(x, w.shape(), isa);
+    let left = Activations::new(x, w.shape(), Strips::of(isa, x.shape()[0]), isa);
     let product =
         Product { left: &left, right: w, bias, isa, stride: out.strides()[0], out: SendPtr(out.ptr::<f32>()) };
     product.run();
@@ -110,7 +114,7 @@ impl Product<'_> {
         parallel_for(blocks * pieces, |task| {
             let (block, piece) = (task / pieces, task % pieces);
             let strips = block * strips / blocks..(block + 1) * strips / blocks;
-            let mut sums = vec![[[[0.0; PANEL]; ROWS]; MAX_LEVELS + 1]; strips.len()];
+            let mut sums = vec![[[[0.0; PANEL]; MAX_ROWS]; MAX_LEVELS + 1]; strips.len()];
             for panel in piece * panels / pieces..(piece + 1) * panels / pieces {
                 self.panel(strips.clone(), panel, &mut sums);
             }
@@ -130,7 +134,7 @@ impl Product<'_> {
                     scales: &scales[shard * scales_each..(shard + 1) * scales_each],
                     groups: &shape.groups,
                 };
-                let run = kernel::of(shape.format.bits(), self.isa, rows.len());
+                let run = kernel::of(shape.format.bits(), self.isa, self.left.layout(), rows.len());
                 // SAFETY: left and right are one shard of the same shape, and the machine has what `isa` says.
                 unsafe { run(left, w.as_ptr(), &mut sums[0]) };
                 join(shard, shape.shards, rows.len(), sums);
