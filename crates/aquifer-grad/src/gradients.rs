@@ -6,7 +6,10 @@
 
 use crate::{GradError, MicroBatch, ParamId, Params, Run, StepLanes};
 use aquifer_ops::order::tree;
-use aquifer_tensor::{Shape, Tensor};
+use aquifer_tensor::{Shape, Tensor, memory};
+
+/// What they are called in a plan of memory.
+const GRADIENTS: &str = "gradients";
 
 /// The n-th use of a parameter in a graph: each use has a sum over tokens of its own (a tied head and its
 /// embedding, say), and the sums meet when the step ends.
@@ -123,7 +126,7 @@ impl Gradients {
             let mut outs = uses.map(|used| {
                 let entry = &mut self.entries[used.id.0];
                 let going_on = entry.uses[used.nth].open.take();
-                going_on.unwrap_or_else(|| Tensor::recycled::<f32>(entry.shape))
+                going_on.unwrap_or_else(|| memory::count_as(GRADIENTS, || Tensor::recycled::<f32>(entry.shape)))
             });
             sum(run, &mut outs)?;
             for (used, out) in uses.into_iter().zip(outs) {
@@ -179,7 +182,8 @@ impl Gradients {
                     Some(so_far) => joined(so_far, &sum)?,
                 });
             }
-            entry.done = Some(total.unwrap_or_else(|| Tensor::zeros::<f32>(entry.shape)));
+            let none = || memory::count_as(GRADIENTS, || Tensor::zeros::<f32>(entry.shape));
+            entry.done = Some(total.unwrap_or_else(none));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::GradError;
 use aquifer_ops::{PackedWeight, Precision, QuantFormat, QuantizedWeight, linear, linear_quantized};
-use aquifer_tensor::{Tensor, View, ViewMut};
+use aquifer_tensor::{Tensor, View, ViewMut, memory};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -262,7 +262,10 @@ impl Params {
                 packed.repack(&value)?;
                 Ok(packed)
             }
-            None => Ok(PackedWeight::new(&value, self.min_shard, self.precision)?),
+            None => {
+                let packed = || PackedWeight::new(&value, self.min_shard, self.precision);
+                Ok(memory::count_as("weights packed for products, both ways", packed)?)
+            }
         }
     }
 }

@@ -40,31 +40,6 @@ pub struct Run {
 }
 
 impl StepLanes {
-    /// How many copies of a gradient a step in micro-batches of `grains` holds at most: (between micro-batches,
-    /// while one is being added). For forecasts of memory; the operators' own joining is not counted.
-    pub fn gradient_copies(self, grains: usize) -> (usize, usize) {
-        let (mut between, mut while_adding) = (0, 1);
-        // The binary counter of `Gradients`, with sizes of sums in place of the sums.
-        let (mut closed, mut open): (Vec<usize>, bool) = (Vec::new(), false);
-        let mut first_grain = 0;
-        while first_grain < self.grains {
-            between = between.max(closed.len() + usize::from(open));
-            let grains = grains.clamp(1, self.grains - first_grain);
-            for run in self.runs(MicroBatch { first_grain, grains }) {
-                while_adding = while_adding.max(closed.len() + 1);
-                open = run.closes == 0;
-                let mut lanes = run.closes;
-                while lanes > 0 && closed.last() == Some(&lanes) {
-                    closed.pop();
-                    lanes *= 2;
-                }
-                closed.extend((lanes > 0).then_some(lanes));
-            }
-            first_grain += grains;
-        }
-        (between, while_adding)
-    }
-
     /// Checks that the lanes are a power of two, none of them empty.
     pub(crate) fn check(self) -> Result<Self, GradError> {
         let StepLanes { grains, grain_len, lanes } = self;
@@ -122,14 +97,6 @@ mod tests {
     fn shown(step: StepLanes, first_grain: usize, grains: usize) -> Vec<(Range<usize>, usize, Begin, usize)> {
         let runs = step.runs(MicroBatch { first_grain, grains });
         runs.into_iter().map(|r| (r.rows, r.chains.lanes.len(), r.begin, r.closes)).collect()
-    }
-
-    #[test]
-    fn copies_of_a_gradient_are_counted() {
-        let step = StepLanes { grains: 16, grain_len: 1, lanes: 4 };
-        // At once; a lane at a time (lane 0, then 2 beside 01); half a lane at a time.
-        assert_eq!([16, 4, 2].map(|n| step.gradient_copies(n)), [(0, 1), (2, 3), (3, 3)]);
-        assert_eq!(StepLanes { lanes: 1, ..step }.gradient_copies(1), (1, 1));
     }
 
     #[test]

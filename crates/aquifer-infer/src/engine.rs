@@ -182,10 +182,11 @@ impl Engine {
         }
         let hidden = self.forward(&parts, &tokens, &positions);
         let rows: Vec<usize> = parts.iter().flat_map(Part::wanted_rows).collect();
-        let logits = if rows.is_empty() { Vec::new() } else { self.logits(&hidden, &rows) };
+        let logits = (!rows.is_empty()).then(|| self.logits(&hidden, &rows));
+        let logits = logits.as_ref().map_or(&[][..], Tensor::as_f32);
         let mut events = Vec::new();
-        let draws = self.read_prompts(&parts, &logits, &mut events);
-        self.draw(&draws, &logits, &mut events);
+        let draws = self.read_prompts(&parts, logits, &mut events);
+        self.draw(&draws, logits, &mut events);
         for running in &mut self.running {
             running.sequences.retain(|s| !s.over);
         }
@@ -244,13 +245,13 @@ impl Engine {
     }
 
     /// The logits of these rows of the step, one after another.
-    fn logits(&self, hidden: &Tensor, rows: &[usize]) -> Vec<f32> {
+    fn logits(&self, hidden: &Tensor, rows: &[usize]) -> Tensor {
         let d = hidden.shape()[1];
         let mut wanted = Tensor::recycled::<f32>([rows.len(), d]);
         for (out, &row) in wanted.as_f32_mut().chunks_exact_mut(d).zip(rows) {
             out.copy_from_slice(&hidden.as_f32()[row * d..(row + 1) * d]);
         }
-        self.network.logits_of(&wanted.view()).as_f32().to_vec()
+        self.network.logits_of(&wanted.view())
     }
 
     /// Scores prompts and splits those read to the end into their choices. Returns who now needs a token.

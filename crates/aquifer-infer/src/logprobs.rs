@@ -3,6 +3,7 @@
 //! Always of the model's own distribution, before temperature, filters and penalties, in nats.
 
 use aquifer_ops::math;
+use aquifer_tensor::Tensor;
 
 /// One token and how likely it was where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +40,10 @@ impl Scored {
 /// `ln Σ exp(x)`.
 fn log_sum_exp(logits: &[f32]) -> f64 {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut shifted: Vec<f32> = logits.iter().map(|x| x - max).collect();
-    math::exp_slice(&mut shifted);
-    let sum: f64 = shifted.iter().map(|&x| f64::from(x)).sum();
+    let mut shifted = Tensor::from_f32(logits, [logits.len()]);
+    shifted.as_f32_mut().iter_mut().for_each(|x| *x -= max);
+    math::exp_slice(shifted.as_f32_mut());
+    let sum: f64 = shifted.as_f32().iter().map(|&x| f64::from(x)).sum();
     f64::from(max) + math::f64::ln(sum)
 }
 
@@ -52,13 +54,14 @@ fn likeliest(logits: &[f32], n: usize) -> Vec<u32> {
         return Vec::new();
     }
     let order = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
-    let mut tokens: Vec<u32> = (0..logits.len() as u32).collect();
+    let mut all = Tensor::recycled::<u32>([logits.len()]);
+    let tokens = all.as_mut_slice::<u32>();
+    tokens.iter_mut().zip(0..).for_each(|(token, id)| *token = id);
     if n < tokens.len() {
         tokens.select_nth_unstable_by(n - 1, order);
-        tokens.truncate(n);
     }
-    tokens.sort_unstable_by(order);
-    tokens
+    tokens[..n].sort_unstable_by(order);
+    tokens[..n].to_vec()
 }
 
 #[cfg(test)]

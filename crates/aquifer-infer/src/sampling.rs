@@ -6,6 +6,7 @@
 //! it depends on which tokens survive and how likely they are, never on how they were sorted.
 
 use aquifer_ops::math;
+use aquifer_tensor::Tensor;
 use aquifer_tensor::random::Stream;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -123,7 +124,7 @@ pub fn choose(logits: &[f32], sampling: &Sampling, seen: &Seen, uniform: f64) ->
     let adjusted;
     let logits = if sampling.adjusts() {
         adjusted = adjust(logits, sampling, seen);
-        &adjusted
+        adjusted.as_f32()
     } else {
         logits
     };
@@ -133,8 +134,9 @@ pub fn choose(logits: &[f32], sampling: &Sampling, seen: &Seen, uniform: f64) ->
         return Some(best);
     }
     let weights = weights(logits, max, sampling.temperature);
-    let kept = survivors(logits, &weights, sampling);
-    let total = mass(&weights, &kept);
+    let (weights, mut tokens) = (weights.as_f32(), Tensor::recycled::<u32>([logits.len()]));
+    let kept = survivors(logits, weights, sampling, tokens.as_mut_slice());
+    let total = mass(weights, kept);
     let target = uniform * total;
     let mut sum = 0.0;
     let picked = kept.iter().find(|&&token| {
@@ -157,8 +159,9 @@ pub fn argmax(logits: &[f32]) -> Option<u32> {
     best
 }
 
-fn adjust(logits: &[f32], sampling: &Sampling, seen: &Seen) -> Vec<f32> {
-    let mut adjusted = logits.to_vec();
+fn adjust(logits: &[f32], sampling: &Sampling, seen: &Seen) -> Tensor {
+    let mut all = Tensor::from_f32(logits, [logits.len()]);
+    let adjusted = all.as_f32_mut();
     for (&token, &times) in &seen.0 {
         let Some(x) = adjusted.get_mut(token as usize) else { continue };
         *x = if *x > 0.0 { *x / sampling.repetition_penalty } else { *x * sampling.repetition_penalty };
@@ -171,42 +174,56 @@ fn adjust(logits: &[f32], sampling: &Sampling, seen: &Seen) -> Vec<f32> {
             *x += bias;
         }
     }
-    adjusted
+    all
 }
 
 /// Probabilities relative to the likeliest token, which gets 1.
-fn weights(logits: &[f32], max: f32, temperature: f32) -> Vec<f32> {
+fn weights(logits: &[f32], max: f32, temperature: f32) -> Tensor {
     let scale = 1.0 / temperature;
-    let shifted = |&x: &f32| if x.is_nan() { f32::NEG_INFINITY } else { (x - max) * scale };
-    let mut weights: Vec<f32> = logits.iter().map(shifted).collect();
-    math::exp_slice(&mut weights);
+    let mut weights = Tensor::recycled::<f32>([logits.len()]);
+    for (weight, &x) in weights.as_f32_mut().iter_mut().zip(logits) {
+        *weight = if x.is_nan() { f32::NEG_INFINITY } else { (x - max) * scale };
+    }
+    math::exp_slice(weights.as_f32_mut());
     weights
 }
 
-/// The tokens the filters leave, in ascending id.
-fn survivors(logits: &[f32], weights: &[f32], sampling: &Sampling) -> Vec<u32> {
-    let mut kept: Vec<u32> = (0..logits.len() as u32).filter(|&t| weights[t as usize] > 0.0).collect();
+/// The tokens the filters leave, in ascending id; `room` has a place for each there is.
+fn survivors<'a>(logits: &[f32], weights: &[f32], sampling: &Sampling, room: &'a mut [u32]) -> &'a [u32] {
+    room.iter_mut().zip(0..).for_each(|(token, id)| *token = id);
+    let mut kept = retained(room, |t| weights[t as usize] > 0.0);
     // Likelier first, and the lower id of two alike: a total order, so every selection below has one answer.
     let order = |a: &u32, b: &u32| -> Ordering { logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b)) };
     if (1..kept.len()).contains(&sampling.top_k) {
         kept.select_nth_unstable_by(sampling.top_k - 1, order);
-        kept.truncate(sampling.top_k);
+        kept = &mut kept[..sampling.top_k];
         kept.sort_unstable();
     }
     if sampling.top_p < 1.0 {
-        let enough = mass(weights, &kept) * f64::from(sampling.top_p);
-        nucleus(&mut kept, weights, enough, order);
+        let enough = mass(weights, kept) * f64::from(sampling.top_p);
+        let size = nucleus(kept, weights, enough, order);
+        kept = &mut kept[..size];
         kept.sort_unstable();
     }
     if sampling.min_p > 0.0 {
-        kept.retain(|&t| weights[t as usize] >= sampling.min_p);
+        kept = retained(kept, |t| weights[t as usize] >= sampling.min_p);
     }
     kept
 }
 
-/// Leaves the fewest leading tokens of `order` whose weights reach `enough`. Only as long a head as needed is
-/// sorted: most of a vocabulary is tail.
-fn nucleus(kept: &mut Vec<u32>, weights: &[f32], enough: f64, order: impl Fn(&u32, &u32) -> Ordering) {
+/// Moves the tokens that pass to the front, in their order.
+fn retained(tokens: &mut [u32], pass: impl Fn(u32) -> bool) -> &mut [u32] {
+    let mut kept = 0;
+    for i in 0..tokens.len() {
+        tokens[kept] = tokens[i];
+        kept += usize::from(pass(tokens[i]));
+    }
+    &mut tokens[..kept]
+}
+
+/// Brings the fewest leading tokens of `order` whose weights reach `enough` to the front; their number. Only as long a
+/// head as needed is sorted: most of a vocabulary is tail.
+fn nucleus(kept: &mut [u32], weights: &[f32], enough: f64, order: impl Fn(&u32, &u32) -> Ordering) -> usize {
     let mut head = 64;
     loop {
         let whole = head >= kept.len();
@@ -221,10 +238,10 @@ fn nucleus(kept: &mut Vec<u32>, weights: &[f32], enough: f64, order: impl Fn(&u3
             sum >= enough
         });
         if let Some(last) = reached {
-            return kept.truncate(last + 1);
+            return last + 1;
         }
         if whole {
-            return;
+            return kept.len();
         }
         head *= 8;
     }
@@ -325,9 +342,11 @@ mod tests {
         fn the_nucleus_is_the_smallest(row in vec(-4f32..4.0, 1..700), top_p in 0.01f32..0.999) {
             let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let w = weights(&row, max, 1.0);
-            let kept = survivors(&row, &w, &Sampling { top_p, ..Sampling::default() });
+            let w = w.as_f32();
+            let mut room = vec![u32::MAX; row.len()];
+            let kept = survivors(&row, w, &Sampling { top_p, ..Sampling::default() }, &mut room);
             let mut all: Vec<u32> = (0..row.len() as u32).collect();
-            let enough = mass(&w, &all) * f64::from(top_p);
+            let enough = mass(w, &all) * f64::from(top_p);
             all.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b)));
             let mut sum = 0.0;
             let n = all.iter().position(|&t| { sum += f64::from(w[t as usize]); sum >= enough }).unwrap() + 1;

@@ -5,7 +5,10 @@ use crate::files::WeightFiles;
 use aquifer_grad::{Kind, ParamId, Params};
 use aquifer_ops::math::f64::{cos, ln, sin};
 use aquifer_tensor::random::Stream;
-use aquifer_tensor::{Tensor, threads};
+use aquifer_tensor::{Tensor, memory, threads};
+
+/// What the values of a model are called in a plan of memory.
+pub(crate) const WEIGHTS: &str = "weights";
 
 /// How a weight starts when it comes from a seed.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +47,7 @@ impl Builder {
         kind: Kind,
         init: Init,
     ) -> Result<ParamId, ModelError> {
-        let mut value = Tensor::recycled::<f32>(shape);
+        let mut value = memory::count_as(WEIGHTS, || Tensor::recycled::<f32>(shape));
         let mut true_shape = shape.to_vec();
         if let Some(first) = true_shape.first_mut() {
             *first = rows;

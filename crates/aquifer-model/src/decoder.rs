@@ -1,13 +1,13 @@
 //! The Llama-type decoder: RMSNorm, rotary grouped-query attention, SwiGLU; Touvron et al., 2023,
 //! <https://arxiv.org/abs/2302.13971>.
 
-use crate::build::{Builder, Init, Source};
+use crate::build::{Builder, Init, Source, WEIGHTS};
 use crate::files::{SHARD_BYTES, WeightFiles, weights_sha256, write_weights};
 use crate::layers::{Attend, Attending, Attention, AttentionShape, Dropout, Masks, RmsNorm, SwigluMlp};
 use crate::{DecoderConfig, ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
 use aquifer_ops::{Precision, QuantBits, QuantFormat, RopeTable};
-use aquifer_tensor::{Tensor, View};
+use aquifer_tensor::{Tensor, View, memory};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +72,8 @@ impl Decoder {
         if let Source::Files(files) = &b.source {
             files.refuse_unread(if config.tie_word_embeddings { &["lm_head.weight"] } else { &[] })?;
         }
-        let rope = RopeTable::new(config.head_dim, config.rope_theta, config.max_position_embeddings)?;
+        let turns = || RopeTable::new(config.head_dim, config.rope_theta, config.max_position_embeddings);
+        let rope = memory::count_as(WEIGHTS, turns)?;
         Ok(Decoder { config, params: b.params, embedding, blocks, norm, head, rope })
     }
 

@@ -24,7 +24,7 @@ mod config;
 mod decoder;
 mod error;
 mod gpt;
-mod memory;
+mod size;
 
 pub use batch::TokenBatch;
 pub use config::DecoderConfig;
@@ -32,4 +32,3 @@ pub use decoder::Decoder;
 pub use error::ModelError;
 pub use gpt::{Gpt, GptConfig};
 pub use layers::{Attend, Dropout};
-pub use memory::MemoryEstimate;

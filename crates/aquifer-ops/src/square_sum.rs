@@ -6,7 +6,7 @@ use crate::order::K_BLOCK;
 use crate::rows::{Rows, TreeSum, each_row, row_sum};
 use crate::simd::simd;
 use aquifer_tensor::threads::SendPtr;
-use aquifer_tensor::{View, isa};
+use aquifer_tensor::{Tensor, View, isa};
 
 /// Σ x² over the whole of `x`.
 ///
@@ -28,8 +28,9 @@ pub fn square_sum(x: &View, shards: usize) -> Result<f64, OpError> {
     }
     // A shard is cut from k padded to whole blocks; the last one may be short.
     let shard = (x.cols.div_ceil(K_BLOCK) * K_BLOCK).div_ceil(shards).max(1);
-    let mut parts = vec![0.0; x.rows * shards];
-    let (slots, isa) = (SendPtr(parts.as_mut_ptr()), isa::active());
+    let count = x.rows * shards;
+    let mut parts = Tensor::recycled::<u8>([count * size_of::<f64>()]);
+    let (slots, isa) = (SendPtr(parts.as_mut_slice::<u8>().as_mut_ptr().cast::<f64>()), isa::active());
     each_row(x.rows, x.cols, |i| {
         for s in 0..shards {
             let part = (s * shard).min(x.cols)..((s + 1) * shard).min(x.cols);
@@ -38,7 +39,8 @@ pub fn square_sum(x: &View, shards: usize) -> Result<f64, OpError> {
         }
     });
     let mut sum = TreeSum::new();
-    parts.into_iter().for_each(|part| sum.push(part));
+    // SAFETY: the tensor has room for so many, aligned to cache lines, and the loop above wrote them.
+    unsafe { std::slice::from_raw_parts(slots.get(), count) }.iter().for_each(|&part| sum.push(part));
     Ok(sum.finish())
 }
 

@@ -47,6 +47,19 @@ impl HeldOut {
         self.packer.grains_in_epoch(0)
     }
 
+    /// One batch of every size that evaluations of `at_most` grains, and of all, will have: for plans of memory.
+    pub(crate) fn rehearse(&mut self, decoder: &Decoder, at_most: u64) -> Result<(), TrainError> {
+        let (all, at_once) = (self.grains(), self.grains_at_once as u64);
+        for grains in [all.min(at_most), all] {
+            for count in [grains.min(at_once), grains % at_once] {
+                if count > 0 {
+                    decoder.losses(&self.packer.batch(0, count as usize, 0))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The loss over the first `at_most` grains; `None` if a stop was requested on the way.
     ///
     /// # Errors

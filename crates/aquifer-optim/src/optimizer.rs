@@ -8,7 +8,7 @@ use crate::TrainError;
 use aquifer_grad::{Gradients, Kind, ParamId, Params};
 use aquifer_ops::{AdamW, Lion, Muon, OpError, adamw, lion, muon};
 use aquifer_record::FileError;
-use aquifer_tensor::Tensor;
+use aquifer_tensor::{Tensor, memory};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -61,6 +61,9 @@ impl Default for OptimizerSettings {
     }
 }
 
+/// What moments, and what an update works with, are called in a plan of memory.
+const OPTIMISER: &str = "optimiser";
+
 /// The rule of one parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
@@ -102,7 +105,13 @@ impl OptimizerState {
             let moments = Rule::of(method, params, id).moments();
             moments.iter().map(|_| Tensor::zeros::<f32>(params.get(id).shape_of())).collect()
         };
-        OptimizerState { method, moments: params.ids().map(zeros).collect() }
+        let moments = memory::count_as(OPTIMISER, || params.ids().map(zeros).collect());
+        OptimizerState { method, moments }
+    }
+
+    /// No moments: what is there while others are read.
+    pub(crate) fn none(method: Method) -> Self {
+        OptimizerState { method, moments: Vec::new() }
     }
 
     /// One update of every parameter. `step` counts from 1; gradients are multiplied by `grad_scale` first.
@@ -127,7 +136,7 @@ impl OptimizerState {
             let (rule, decays) = rules[id.index()];
             let weight_decay = if decays { settings.weight_decay } else { 0.0 };
             let (grad, moments) = (grads.get(id), &mut self.moments[id.index()][..]);
-            let done = match (rule, moments) {
+            let done = memory::count_as(OPTIMISER, || match (rule, moments) {
                 (Rule::AdamW, [m, v]) => {
                     let rule = AdamW { lr, beta1, beta2, eps, weight_decay, step, grad_scale };
                     adamw(&rule, value.as_f32_mut(), grad.as_f32(), m.as_f32_mut(), v.as_f32_mut())
@@ -141,7 +150,7 @@ impl OptimizerState {
                     muon(&rule, &mut value.view_mut(), &grad.view(), &mut m.view_mut())
                 }
                 _ => unreachable!("`new` makes as many moments as the rule has"),
-            };
+            });
             if outcome.is_ok() {
                 outcome = done;
             }

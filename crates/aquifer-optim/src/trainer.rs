@@ -172,6 +172,8 @@ impl Trainer {
         if state.job != self.state.job {
             return Err(foreign(format!("its recipe and data are {}, this run's are {}", state.job, self.state.job)));
         }
+        // The old moments go first, so that going on never holds more than training does.
+        self.optimizer = OptimizerState::none(self.config.optimizer.method);
         let decoder = Decoder::load(folder, self.decoder.params.precision())?;
         let same = decoder.params.len() == self.decoder.params.len()
             && decoder
@@ -182,8 +184,9 @@ impl Trainer {
         if !same {
             return Err(foreign("its parameters have other names or shapes".to_owned()));
         }
-        self.optimizer = OptimizerState::load(&folder.join(OPTIMIZER), self.config.optimizer.method, &decoder.params)?;
         self.decoder = Arc::new(decoder);
+        let (file, method) = (folder.join(OPTIMIZER), self.config.optimizer.method);
+        self.optimizer = OptimizerState::load(&file, method, &self.decoder.params)?;
         self.spikes = Spikes::from_recent(state.recent_losses.iter().copied());
         self.state = state;
         Ok(())
@@ -291,21 +294,8 @@ impl Trainer {
         let number = self.state.step + 1;
         let batches = self.batches();
         let targets = batches.iter().flat_map(|b| &b.targets).filter(|t| **t != IGNORE).count() as u64;
-        self.grads.begin_step(self.lanes)?;
-        let scale = 1.0 / targets.max(1) as f32;
-        let TrainConfig { dropout: p, seed, .. } = self.config;
-        let dropout = (p > 0.0).then_some(Dropout { p, seed, step: self.state.step });
-        // Rows in the order of the step, whatever the micro-batches.
-        let mut nats = 0.0;
-        for batch in &batches {
-            let losses = self.decoder.loss_and_grad(batch, scale, &mut self.grads, dropout)?;
-            for loss in losses {
-                nats += f64::from(loss);
-            }
-        }
-        self.grads.finish()?;
+        let (nats, norm) = self.gradients(&batches, 1.0 / targets.max(1) as f32)?;
         let loss = nats / targets.max(1) as f64;
-        let norm = self.grads.norm(&self.decoder.params)?;
         for (what, value) in [("loss", loss), ("gradient norm", norm)] {
             if !value.is_finite() {
                 let documents = self.packer.ids(self.state.next_grain, self.config.grains_per_step);
@@ -314,6 +304,29 @@ impl Trainer {
         }
         let grad_scale = if self.config.clip > 0.0 && norm > self.config.clip { self.config.clip / norm } else { 1.0 };
         let lr = self.config.schedule.lr(self.state.step);
+        self.update(lr, grad_scale, number)?;
+        self.state.tokens += targets;
+        Ok(Step { loss, targets, norm, lr })
+    }
+
+    /// The passes over all micro-batches: the summed loss in nats, and the norm of the gradient of `scale` times it.
+    fn gradients(&mut self, batches: &[TokenBatch], scale: f32) -> Result<(f64, f64), TrainError> {
+        self.grads.begin_step(self.lanes)?;
+        let TrainConfig { dropout: p, seed, .. } = self.config;
+        let dropout = (p > 0.0).then_some(Dropout { p, seed, step: self.state.step });
+        // Rows in the order of the step, whatever the micro-batches.
+        let mut nats = 0.0;
+        for batch in batches {
+            let losses = self.decoder.loss_and_grad(batch, scale, &mut self.grads, dropout)?;
+            for loss in losses {
+                nats += f64::from(loss);
+            }
+        }
+        self.grads.finish()?;
+        Ok((nats, self.grads.norm(&self.decoder.params)?))
+    }
+
+    fn update(&mut self, lr: f64, grad_scale: f64, number: u64) -> Result<(), TrainError> {
         let decoder = Arc::get_mut(&mut self.decoder).ok_or_else(|| {
             TrainError::Config("a watcher kept the model it was shown, so its weights cannot move on".to_owned())
         })?;
@@ -321,8 +334,22 @@ impl Trainer {
         self.optimizer.update(settings, lr, grad_scale, number, &self.grads, params)?;
         self.state.step = number;
         self.state.next_grain += self.config.grains_per_step as u64;
-        self.state.tokens += targets;
-        Ok(Step { loss, targets, norm, lr })
+        Ok(())
+    }
+
+    /// Goes through everything that a run does with tensors, as often as something new is held: two steps, because the
+    /// first makes the packed weights, and an evaluation. What it computes is not looked at.
+    pub(crate) fn rehearse(&mut self) -> Result<(), TrainError> {
+        for number in 1..=self.config.schedule.steps.min(2) {
+            let batches = self.batches();
+            self.gradients(&batches, 1.0)?;
+            self.update(0.0, 1.0, number)?;
+        }
+        let on_the_way = if self.config.eval_every > 0 { self.config.eval_grains } else { u64::MAX };
+        match &mut self.held_out {
+            Some(held_out) => held_out.rehearse(&self.decoder, on_the_way),
+            None => Ok(()),
+        }
     }
 
     fn batches(&mut self) -> Vec<TokenBatch> {

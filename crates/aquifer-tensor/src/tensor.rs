@@ -27,20 +27,18 @@ impl Tensor {
     /// A tensor whose every element is `value`.
     pub fn filled<T: Element>(shape: impl Into<Shape>, value: T) -> Self {
         let mut tensor = Tensor::recycled::<T>(shape);
-        tensor.as_mut_slice::<T>().fill(value);
+        if !tensor.buffer.is_planned() {
+            tensor.as_mut_slice::<T>().fill(value);
+        }
         tensor
     }
 
-    /// A tensor holding whatever its buffer held before (poison in debug builds): for outputs that the next
+    /// A tensor holding whatever its buffer held before (NaN in debug builds): for outputs that the next
     /// operator overwrites whole.
     pub fn recycled<T: Element>(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         let buffer = Arc::new(Buffer::new(shape.numel() * size_of::<T>()));
-        let mut tensor = Tensor { buffer, dtype: T::DTYPE, shape };
-        if cfg!(debug_assertions) {
-            tensor.as_mut_slice::<T>().fill(T::POISON);
-        }
-        tensor
+        Tensor { buffer, dtype: T::DTYPE, shape }
     }
 
     /// A copy of `data` in this shape.
@@ -51,7 +49,9 @@ impl Tensor {
         let shape = shape.into();
         assert_eq!(data.len(), shape.numel(), "{} elements cannot fill a tensor of shape {shape:?}", data.len());
         let mut tensor = Tensor::recycled::<T>(shape);
-        tensor.as_mut_slice::<T>().copy_from_slice(data);
+        if !tensor.buffer.is_planned() {
+            tensor.as_mut_slice::<T>().copy_from_slice(data);
+        }
         tensor
     }
 
@@ -157,8 +157,10 @@ impl Tensor {
         if Arc::get_mut(&mut self.buffer).is_none() {
             let bytes = self.numel() * self.dtype.size();
             let fresh = Buffer::new(bytes);
-            // SAFETY: both buffers hold at least `bytes` bytes and do not overlap.
-            unsafe { std::ptr::copy_nonoverlapping(self.buffer.ptr(), fresh.ptr(), bytes) };
+            if !fresh.is_planned() {
+                // SAFETY: both buffers hold at least `bytes` bytes and do not overlap.
+                unsafe { std::ptr::copy_nonoverlapping(self.buffer.ptr(), fresh.ptr(), bytes) };
+            }
             self.buffer = Arc::new(fresh);
         }
     }

@@ -5,6 +5,7 @@
 //! and an idle process uses no CPU. One loop runs at a time; a caller that finds the pool busy, or calls
 //! from inside a loop, runs its tasks alone.
 
+use crate::memory::{self, Buffer};
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
@@ -50,11 +51,15 @@ fn default_count() -> usize {
     *FOUND.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Calls `task(i)` once for every `i` in `0..n`, on up to [`count`] threads, and returns when all are done.
+/// Calls `task(i)` once for every `i` in `0..n`, on up to [`count`] threads, and returns when all are done. In a
+/// [plan](memory::plan) it calls none.
 ///
 /// # Panics
 /// If a task panics, once every other task has stopped.
 pub fn parallel_for(n: usize, task: impl Fn(usize) + Sync) {
+    if memory::planning() {
+        return;
+    }
     let threads = count().min(n);
     if threads <= 1 || INSIDE.get() {
         (0..n).for_each(task);
@@ -73,6 +78,27 @@ pub fn parallel_for(n: usize, task: impl Fn(usize) + Sync) {
     job.run();
     pool.close();
     assert!(!job.panicked.load(Acquire), "a task of a parallel loop panicked; its message is above");
+}
+
+/// [`parallel_for`] whose tasks want working memory: `task(i, scratch)`, where `scratch` is the start of `bytes` bytes on
+/// a cache line, nobody else's while the task runs. They hold what an earlier task left.
+///
+/// There is one such piece for each of [`count`] threads, whatever `n` is, taken before the first task begins: so what
+/// a loop holds can be [planned](memory::plan), and does not depend on which threads came in time.
+pub fn parallel_for_with(n: usize, bytes: usize, task: impl Fn(usize, *mut u8) + Sync) {
+    let places = if INSIDE.get() { 1 } else { count() };
+    let each = bytes.next_multiple_of(memory::ALIGN);
+    let scratch = Buffer::new(places * each);
+    let (base, next) = (SendPtr(scratch.ptr()), AtomicUsize::new(0));
+    parallel_for(places.min(n), |place| {
+        loop {
+            let i = next.fetch_add(1, Relaxed);
+            if i >= n {
+                break;
+            }
+            task(i, base.get().wrapping_add(place * each));
+        }
+    });
 }
 
 /// Splits `data` into consecutive pieces of `len` (the last may be shorter) and calls `task(i, piece)` for each.
@@ -284,6 +310,23 @@ mod tests {
         let sum = AtomicUsize::new(0);
         with(2, || parallel_for(8, |i| _ = sum.fetch_add(i, Relaxed)));
         assert_eq!(sum.load(Relaxed), 28);
+    }
+
+    #[test]
+    fn scratch_is_aligned_and_nobody_elses() {
+        let hits = AtomicUsize::new(0);
+        with(3, || {
+            parallel_for_with(200, 40, |i, scratch| {
+                assert!(scratch.addr().is_multiple_of(memory::ALIGN));
+                // SAFETY: forty bytes are this task's.
+                let mine = unsafe { std::slice::from_raw_parts_mut(scratch, 40) };
+                mine.fill(i as u8);
+                std::thread::yield_now();
+                assert!(mine.iter().all(|&x| x == i as u8));
+                hits.fetch_add(1, Relaxed);
+            });
+        });
+        assert_eq!(hits.load(Relaxed), 200);
     }
 
     #[test]

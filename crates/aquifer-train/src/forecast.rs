@@ -1,14 +1,12 @@
-//! What a run will need, told before its first step: memory by counting, time by a few real steps whose results
-//! are thrown away.
+//! What a run will need, told before its first step: memory by going through the same code without its arithmetic, time
+//! by a few real steps whose results are thrown away.
 
 use crate::RunError;
-use aquifer_grad::StepLanes;
-use aquifer_model::{Decoder, DecoderConfig, MemoryEstimate};
+use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;
-use aquifer_optim::{Method, TokenSource, TrainConfig, Trainer};
+use aquifer_optim::{TokenSource, TrainConfig, Trainer, plan_memory};
 use aquifer_record::Forecast;
 use aquifer_record::forecast::{Estimate, Outcome};
-use aquifer_tensor::memory;
 use std::sync::Arc;
 
 /// Steps of a calibration: the first warms caches and pools and is not counted.
@@ -24,8 +22,6 @@ pub struct Calibration {
     pub step_seconds: Vec<f64>,
     /// Tokens of a step.
     pub tokens_per_step: u64,
-    /// Peak bytes of tensors meanwhile.
-    pub peak_bytes: u64,
     /// Floating-point operations of the matrix products of a step.
     pub step_flops: f64,
 }
@@ -42,8 +38,6 @@ impl Calibration {
         train: &TrainConfig,
         source: Arc<dyn TokenSource>,
     ) -> Result<Self, RunError> {
-        memory::reset_peak();
-        let before = memory::live_bytes();
         let decoder = Decoder::init(config.clone(), 0, precision)?;
         let mut trainer = Trainer::new(decoder, train.clone(), source, None, None, "calibration")?;
         trainer.time_steps(1)?;
@@ -54,10 +48,9 @@ impl Calibration {
             step_seconds.extend(trainer.time_steps(1)?);
         }
         step_seconds.sort_by(f64::total_cmp);
-        let peak_bytes = (memory::peak_bytes() - before) as u64;
         let tokens_per_step = train.tokens_per_step();
         let step_flops = flops_per_token(config, train.grain_len) * tokens_per_step as f64;
-        Ok(Calibration { step_seconds, tokens_per_step, peak_bytes, step_flops })
+        Ok(Calibration { step_seconds, tokens_per_step, step_flops })
     }
 
     /// The middle step.
@@ -85,22 +78,19 @@ pub fn flops_per_token(config: &DecoderConfig, sequence: usize) -> f64 {
     6.0 * in_products as f64 + 6.0 * attended as f64
 }
 
-/// Bytes by purpose that training will hold at its peak, counted from shapes.
-pub fn memory_parts(config: &DecoderConfig, precision: Precision, train: &TrainConfig) -> Vec<(String, u64)> {
-    let TrainConfig { grains_per_step: grains, grain_len, lanes, micro_batch, .. } = *train;
-    // Muon remembers one number of a hidden weight and two of the others; two leave room for its iteration.
-    let moments = if train.optimizer.method == Method::Lion { 1 } else { 2 };
-    let estimate = config.memory(precision, StepLanes { grains, grain_len, lanes }, micro_batch.min(grains), moments);
-    let MemoryEstimate { params, optimiser, packed, gradients, activations, head } = estimate;
-    let parts = [
-        ("weights", params),
-        ("weights packed for products, both ways", packed),
-        ("gradients", gradients),
-        ("optimiser", optimiser),
-        ("activations", activations),
-        ("logits under way", head),
-    ];
-    parts.into_iter().map(|(what, bytes)| (what.to_owned(), bytes as u64)).collect()
+/// Bytes by purpose that the run will hold at its peak, of a [plan](plan_memory): they add up to it.
+///
+/// # Errors
+/// If the training step's values do not fit together.
+pub fn memory_parts(
+    config: &DecoderConfig,
+    precision: Precision,
+    train: &TrainConfig,
+    source: Arc<dyn TokenSource>,
+    held_out: Option<Arc<dyn TokenSource>>,
+) -> Result<Vec<(String, u64)>, RunError> {
+    let planned = plan_memory(config, precision, train, source, held_out)?;
+    Ok(planned.parts.into_iter().map(|(what, bytes)| (what.to_owned(), bytes as u64)).collect())
 }
 
 /// Refuses a run that cannot fit, saying what to change.
@@ -140,9 +130,8 @@ pub fn forecast(
     let total = |step: f64| step * (steps as f64 + in_steps);
     let fastest = calibration.step_seconds.first().copied().unwrap_or(0.0);
     let slowest = calibration.step_seconds.last().copied().unwrap_or(0.0);
-    let counted: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
     Forecast {
-        memory_bytes: counted.max(calibration.peak_bytes),
+        memory_bytes: parts.iter().map(|(_, bytes)| bytes).sum(),
         memory_parts: parts,
         memory_limit_bytes: limit,
         document_bytes: 0,

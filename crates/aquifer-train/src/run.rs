@@ -162,10 +162,10 @@ impl Ready {
         }
         let mut hashes = vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256()), ("data", train.sha256())];
         hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256())));
-        let memory = memory_parts(&model, precision(&recipe), &config);
-        check_memory(&memory, job.memory_limit, &config)?;
         let train: Arc<dyn TokenSource> = Arc::new(train);
         let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
+        let memory = memory_parts(&model, precision(&recipe), &config, train.clone(), heldout.clone())?;
+        check_memory(&memory, job.memory_limit, &config)?;
         Ok(Ready { recipe, tokenizer, train, heldout, begin_from, model, config, hashes, memory, document_bytes })
     }
 
@@ -223,7 +223,8 @@ fn carry_out(
     let name = ready.name();
     let Ready { recipe, tokenizer, train, heldout, begin_from, model: model_config, config, .. } = ready;
 
-    memory::reset_peak();
+    memory::set_limit(job.memory_limit as usize);
+    let mut counted = Counted::begin();
     let decoder = match &begin_from {
         Some(folder) => Decoder::load(folder, precision(&recipe))?,
         None => Decoder::init(model_config, recipe.seed, precision(&recipe))?,
@@ -236,7 +237,9 @@ fn carry_out(
     }
     let metrics = run.join("metrics.jsonl");
     let writer = MetricWriter::open(&metrics, Some(at))?;
-    let outcome = trainer.run(&mut Recorder { writer, path: metrics, inner: watch }, progress, stop)?;
+    let recorder = &mut Recorder { writer, path: metrics, inner: watch, counted: &mut counted };
+    let outcome = trainer.run(recorder, progress, stop)?;
+    let peak = counted.peak();
     let model = run.model();
     if let Outcome::Finished(last) = outcome {
         finish(job, &recipe, &trainer, last, manifest, progress)?;
@@ -246,9 +249,11 @@ fn carry_out(
         manifest.status = Status::Stopped;
     }
     let TrainState { seconds, look_seconds, .. } = trainer.state();
-    score_forecast(&mut told, seconds + look_seconds, memory::peak_bytes() as u64);
+    score_forecast(&mut told, seconds + look_seconds, peak as u64);
     run.write("forecast.json", &told)?;
     run.write("manifest.json", manifest)?;
+    drop(trainer);
+    memory::trim();
     Ok(Trained { outcome, manifest: manifest.clone(), forecast: told, model })
 }
 
@@ -364,6 +369,7 @@ struct Recorder<'a> {
     writer: MetricWriter,
     path: PathBuf,
     inner: &'a mut dyn Watch,
+    counted: &'a mut Counted,
 }
 
 impl Watch for Recorder<'_> {
@@ -373,7 +379,33 @@ impl Watch for Recorder<'_> {
     }
 
     fn sample(&mut self, step: u64, decoder: &Arc<Decoder>) {
+        self.counted.pause();
         self.inner.sample(step, decoder);
+        memory::reset_peak();
+    }
+}
+
+/// The most bytes that training has held, as it was planned: without what was there before and what samples take.
+struct Counted {
+    before: usize,
+    peak: usize,
+}
+
+impl Counted {
+    fn begin() -> Self {
+        memory::reset_peak();
+        let before = memory::live_bytes();
+        Counted { before, peak: before }
+    }
+
+    /// Ends a stretch of training.
+    fn pause(&mut self) {
+        self.peak = self.peak.max(memory::peak_bytes());
+    }
+
+    fn peak(&mut self) -> usize {
+        self.pause();
+        self.peak - self.before
     }
 }
 

@@ -3,7 +3,10 @@
 use crate::profile::{Pass, span};
 use crate::{GradError, Gradients, ParamId, Tape, Var};
 use aquifer_ops::{cross_entropy, linear_cross_entropy, linear_cross_entropy_grad};
-use aquifer_tensor::Tensor;
+use aquifer_tensor::{Tensor, memory};
+
+/// What a chunk of logits, and the sums made from it, are called in a plan of memory.
+const LOGITS: &str = "logits under way";
 
 /// Rows whose logits a quantised head holds at once.
 const QUANTIZED_ROWS: usize = 256;
@@ -19,7 +22,9 @@ impl<'p> Tape<'p> {
         let mut losses = vec![f32::NAN; targets.len()];
         let params = self.params;
         if params.quantized(head).is_none() {
-            linear_cross_entropy(&x.value().view(), &*params.packed(head)?, vocab, targets, &mut losses)?;
+            let packed = params.packed(head)?;
+            let run = || linear_cross_entropy(&x.value().view(), &packed, vocab, targets, &mut losses);
+            memory::count_as(LOGITS, run)?;
             return Ok(losses);
         }
         let rows = targets.len();
@@ -55,21 +60,22 @@ impl<'p> Tape<'p> {
         let head_use = self.use_of(head);
         grads.accumulate([head_use], targets.len(), |run, [dw]| {
             let (start, rows) = (run.rows.start, run.rows.clone());
-            linear_cross_entropy_grad(
-                &x.value().view().narrow(0, start, rows.len()),
-                &w,
-                &w_t,
-                vocab,
-                &targets[rows.clone()],
-                scale,
-                &run.chains,
-                run.begin,
-                params.precision(),
-                &mut losses[rows.clone()],
-                &mut dx_td.view_mut().narrow(0, start, rows.len()),
-                &mut dw.view_mut(),
-            )?;
-            Ok(())
+            memory::count_as(LOGITS, || {
+                Ok(linear_cross_entropy_grad(
+                    &x.value().view().narrow(0, start, rows.len()),
+                    &w,
+                    &w_t,
+                    vocab,
+                    &targets[rows.clone()],
+                    scale,
+                    &run.chains,
+                    run.begin,
+                    params.precision(),
+                    &mut losses[rows.clone()],
+                    &mut dx_td.view_mut().narrow(0, start, rows.len()),
+                    &mut dw.view_mut(),
+                )?)
+            })
         })?;
         drop(measured);
         let root = x.id;

@@ -67,11 +67,9 @@ pub(super) fn run(job: &Job, segments: &[Range<usize>], rows: usize) {
     }
     job.fill(past..rows);
     let (tasks, isa, sizes) = (job.tasks(segments), isa::active(), job.buffers());
-    threads::parallel_for(tasks.len(), |i| {
-        scratch::with(sizes, |buffers| {
-            // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
-            unsafe { differentiate_on(isa, job, &tasks[i], &buffers) }
-        });
+    scratch::parallel_for(tasks.len(), sizes, |i, buffers| {
+        // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
+        unsafe { differentiate_on(isa, job, &tasks[i], &buffers) }
     });
 }
 

@@ -77,16 +77,15 @@ pub(super) fn run(job: &Job, rows: usize) {
     }
     job.fill(past..rows);
     let mut tasks = job.tasks();
-    let mut parts = Parts::split(&mut tasks, job.spec);
+    // Only a cache may be long and its queries few.
+    let cached = job.sequences.iter().any(|s| matches!(s.kv, Source::Chunks(_)));
+    let mut parts = if cached { Parts::split(&mut tasks, job.spec) } else { Parts::default() };
     // The longest first.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.queries.len() * task.chunks.len()));
     let (isa, cells) = (isa::active(), parts.cells());
-    threads::parallel_for(tasks.len(), |i| {
-        let task = &tasks[i];
-        scratch::with(job.buffers(task), |buffers| {
-            // SAFETY: the views were checked to have all rows, positions and heads; tasks write disjoint rows or cells.
-            unsafe { attend_on(isa, job, task, cells, &buffers) }
-        });
+    scratch::parallel_for(tasks.len(), job.buffers(cached), |i, buffers| {
+        // SAFETY: the views were checked to have all rows, positions and heads; tasks write disjoint rows or cells.
+        unsafe { attend_on(isa, job, &tasks[i], cells, &buffers) }
     });
     parts.fold(job);
 }
@@ -107,17 +106,19 @@ impl Job<'_> {
         }
     }
 
-    /// How many elements of working memory `task` wants: keys, values, queries, scores, scores of the second piece
-    /// or kept probabilities, output, max and sum.
-    fn buffers(&self, task: &Task) -> [usize; 7] {
+    /// How many elements of working memory any task wants, however long the sequences are: keys, values, queries,
+    /// scores, scores of the second piece or kept probabilities, output, max and sum.
+    fn buffers(&self, cached: bool) -> [usize; 7] {
         let (d, width) = (self.spec.head_dim, self.spec.head_dim.next_multiple_of(ROW_LANES));
-        let rows = task.queries.len() * self.spec.group();
-        let (keys, values) = match self.sequences[task.sequence].kv {
-            Source::Chunks(_) => (0, 0),
-            Source::Rows { .. } => (self.pieces.len() * CHUNK * d, CHUNK * width),
-        };
+        let rows = self.most_queries() * self.spec.group();
+        let (keys, values) = if cached { (0, 0) } else { (self.pieces.len() * CHUNK * d, CHUNK * width) };
         let other = if self.pieces.len() > 1 || self.spec.dropout.is_some() { SCORES } else { 0 };
         [keys, values, BLOCK * d, SCORES, other, BLOCK * width, 2 * rows]
+    }
+
+    /// Queries that make about a chunk of rows.
+    fn most_queries(&self) -> usize {
+        CHUNK.div_ceil(self.spec.group()).max(BLOCK.div_ceil(self.spec.group()))
     }
 
     /// About a chunk of rows each, fewer where that would leave threads idle.
@@ -125,7 +126,7 @@ impl Job<'_> {
         let group = self.spec.group();
         let rows: usize = self.sequences.iter().map(|s| s.rows.len()).sum();
         let wanted = (rows * self.spec.kv_heads).div_ceil(4 * threads::count()).next_multiple_of(BLOCK);
-        let queries = wanted.min(CHUNK.div_ceil(group)).max(BLOCK.div_ceil(group));
+        let queries = wanted.min(self.most_queries()).max(BLOCK.div_ceil(group));
         let mut tasks = Vec::new();
         for (s, sequence) in self.sequences.iter().enumerate() {
             for first in (0..sequence.rows.len()).step_by(queries) {

@@ -13,6 +13,7 @@ use aquifer_tensor::{Tensor, threads};
 const HEAD: usize = ROW_LANES;
 
 /// One cell for each chunk of keys and query that sees it, of those tasks that were cut.
+#[derive(Default)]
 pub(super) struct Parts {
     cells: Option<Tensor>,
     step: usize,

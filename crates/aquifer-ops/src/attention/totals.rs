@@ -9,7 +9,7 @@ use super::scratch::{self, Buffers};
 use super::softmax;
 use super::{AttentionSpec, CHUNK};
 use crate::order::ROW_LANES;
-use aquifer_tensor::{isa, threads};
+use aquifer_tensor::isa;
 use std::ops::Range;
 
 /// What the sums are made of and where they go.
@@ -42,11 +42,9 @@ pub(super) fn run(job: &Job, segments: &[Range<usize>], rows: usize) {
     };
     let tasks: Vec<Task> = chunks.flat_map(task).collect();
     let (isa, d) = (isa::active(), spec.head_dim);
-    threads::parallel_for(tasks.len(), |i| {
-        scratch::with([CHUNK * d, BLOCK * d, SCORES, SCORES, CHUNK, CHUNK], |buffers| {
-            // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
-            unsafe { sum_on(isa, job, &tasks[i], &buffers) }
-        });
+    scratch::parallel_for(tasks.len(), [CHUNK * d, BLOCK * d, SCORES, SCORES, CHUNK, CHUNK], |i, buffers| {
+        // SAFETY: the views were checked to have all rows and heads; tasks write disjoint rows.
+        unsafe { sum_on(isa, job, &tasks[i], &buffers) }
     });
 }
 

@@ -3,8 +3,8 @@
 use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, RowsMut, chain2, each_row, row_sum, row_sum2, row_sum3, token_sums};
 use crate::simd::simd;
-use aquifer_tensor::isa;
 use aquifer_tensor::threads::SendPtr;
+use aquifer_tensor::{Tensor, isa};
 use std::ops::Range;
 
 pub(super) fn forward(x: &Rows, w: &[f32], b: &[f32], eps: f32, out: &RowsMut) {
@@ -25,16 +25,19 @@ pub(super) fn backward(
     db: &mut [f32],
 ) {
     let isa = isa::active();
-    let mut moments = vec![Moments::default(); x.rows];
-    let slots = SendPtr(moments.as_mut_ptr());
+    let mut moments = Tensor::recycled::<f32>([x.rows, 2]);
+    let slots = SendPtr(moments.as_f32_mut().as_mut_ptr().cast::<Moments>());
     each_row(x.rows, x.cols, |i| {
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
     });
-    token_sums(chains, begin, [dw, db], |lane, cols, sums| sum_chain(isa, x, dy, &moments, lane, cols, sums));
+    // SAFETY: the loop above wrote the moments of every row, each two floats.
+    let moments = unsafe { std::slice::from_raw_parts(slots.get(), x.rows) };
+    token_sums(chains, begin, [dw, db], |lane, cols, sums| sum_chain(isa, x, dy, moments, lane, cols, sums));
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
+#[repr(C)]
 struct Moments {
     mean: f32,
     inverse_deviation: f32,

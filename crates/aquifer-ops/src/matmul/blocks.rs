@@ -6,6 +6,7 @@ use super::kernel::{Call, Kernel, MAX_ROWS};
 use super::pack::{Chain, PANEL, Panels, Source, pack};
 use super::store::{Region, finish, join};
 use crate::Precision;
+use aquifer_tensor::memory::ALIGN;
 use aquifer_tensor::threads::{self, SendPtr};
 use aquifer_tensor::{Bf16, DType, Isa, Tensor, ViewMut};
 use std::ops::Range;
@@ -77,6 +78,15 @@ struct Step {
     blocks: usize,
 }
 
+/// The working memory of a block: so many levels of partial sums of `level_len` floats, for `wide` panels at once, and
+/// one tile a strip.
+struct Scratch {
+    levels: usize,
+    level_len: usize,
+    wide: usize,
+    bytes: usize,
+}
+
 impl Product<'_> {
     /// Computes it, on as many threads as there are.
     pub(super) fn run(&self) {
@@ -90,12 +100,15 @@ impl Product<'_> {
         let threads = threads::count();
         if self.left.free <= 2 * MIN_BLOCK_ROWS && threads > 1 && panels > 1 {
             // Few rows: pack them once, share out the columns.
-            let packed = self.pack_left(&kernel, 0..strips);
+            let mut held = Tensor::recycled::<u8>([strips * self.strip_bytes(&kernel)]);
+            let packed = SendPtr(held.as_mut_slice::<u8>().as_mut_ptr());
+            threads::parallel_for(1, |_| self.pack_left(&kernel, 0..strips, packed.get()));
             let pieces = panels.min(threads * if panels >= 16 * threads { 4 } else { 1 });
-            threads::parallel_for(pieces, |i| {
+            let scratch = self.scratch(&kernel, &steps, strips, panels.div_ceil(pieces)).bytes;
+            threads::parallel_for_with(pieces, scratch, |i, scratch| {
                 for part in self.parts {
                     let cut = i * part.panels() / pieces..(i + 1) * part.panels() / pieces;
-                    self.block(part, &kernel, &steps, 0..strips, &packed, cut);
+                    self.block(part, &kernel, &steps, 0..strips, packed.get(), cut, scratch);
                 }
             });
             return;
@@ -104,11 +117,15 @@ impl Product<'_> {
         let most = strips.div_ceil(MIN_BLOCK_ROWS.div_ceil(kernel.rows));
         // Two blocks a thread, so that one held up by another process does not hold up the rest.
         let blocks = fewest.max(most.min(2 * threads)).next_multiple_of(threads).min(strips);
-        threads::parallel_for(blocks, |i| {
+        let widest = strips.div_ceil(blocks);
+        let packed_bytes = (widest * self.strip_bytes(&kernel)).next_multiple_of(ALIGN);
+        let scratch = self.scratch(&kernel, &steps, widest, panels).bytes;
+        threads::parallel_for_with(blocks, packed_bytes + scratch, |i, packed| {
             let rows = i * strips / blocks..(i + 1) * strips / blocks;
-            let packed = self.pack_left(&kernel, rows.clone());
+            self.pack_left(&kernel, rows.clone(), packed);
             for part in self.parts {
-                self.block(part, &kernel, &steps, rows.clone(), &packed, 0..part.panels());
+                let scratch = packed.wrapping_add(packed_bytes);
+                self.block(part, &kernel, &steps, rows.clone(), packed, 0..part.panels(), scratch);
             }
         });
     }
@@ -142,9 +159,8 @@ impl Product<'_> {
         Piece::all(self.precision).len() * self.left.blocks.len() * kernel.layout.block_bytes(kernel.rows)
     }
 
-    fn pack_left(&self, kernel: &Kernel, strips: Range<usize>) -> Tensor {
-        let strip_bytes = self.strip_bytes(kernel);
-        let mut packed = Tensor::recycled::<u8>([strips.len() * strip_bytes]);
+    /// Lays `strips` out from `out` on, which has room for them.
+    fn pack_left(&self, kernel: &Kernel, strips: Range<usize>, out: *mut u8) {
         let part = Source {
             free: self.left.free.min(strips.end * kernel.rows) - strips.start * kernel.rows,
             ptr: self
@@ -153,13 +169,27 @@ impl Product<'_> {
                 .wrapping_add(strips.start * kernel.rows * self.left.free_stride * self.left.dtype.size()),
             ..self.left.clone()
         };
-        let out = packed.as_mut_slice::<u8>().as_mut_ptr();
         let pieces = Piece::all(self.precision);
-        // SAFETY: the tensor has room for these strips, which start where the part does.
+        // SAFETY: there is room for these strips, which start where the part does.
         unsafe {
             pack(&part, kernel.rows, kernel.layout, pieces, 0..strips.len(), 0..part.blocks.len(), out, self.isa)
         };
-        packed
+    }
+
+    /// How the working memory of a block of so many strips and panels is laid out; more of either never want less.
+    fn scratch(&self, kernel: &Kernel, steps: &[Vec<Step>], strips: usize, panels: usize) -> Scratch {
+        let tile = kernel.rows * PANEL;
+        // Partial sums wait on a stack whose height is the number of ones in the chain's index.
+        let levels = (usize::BITS - (steps.len() - 1).leading_zeros()) as usize;
+        // A single strip reads each panel once: from one end to the other is fastest.
+        let wide = match levels {
+            0 => panels,
+            _ if strips == 1 => 1,
+            _ => panels.min(BLOCK_PANELS),
+        };
+        let level_len = if levels == 0 { 0 } else { wide * strips * tile };
+        let bytes = (levels * level_len + strips * tile) * size_of::<f32>();
+        Scratch { levels, level_len, wide, bytes }
     }
 
     /// The outputs of `strips` (packed in `left`) and `panels` of a part.
@@ -169,25 +199,15 @@ impl Product<'_> {
         kernel: &Kernel,
         steps: &[Vec<Step>],
         strips: Range<usize>,
-        left: &Tensor,
+        left: *const u8,
         panels: Range<usize>,
+        scratch: *mut u8,
     ) {
-        let last = steps.len() - 1;
-        let tile = kernel.rows * PANEL;
-        // Partial sums wait on a stack whose height is the number of ones in the chain's index.
-        let levels = (usize::BITS - last.leading_zeros()) as usize;
-        // A single strip reads each panel once: from one end to the other is fastest.
-        let alone = strips.len() == 1;
-        let wide = match levels {
-            0 => panels.len(),
-            _ if alone => 1,
-            _ => panels.len().min(BLOCK_PANELS),
-        };
-        let level_len = if levels == 0 { 0 } else { wide * strips.len() * tile };
-        let mut scratch = Tensor::recycled::<f32>([levels * level_len + strips.len() * tile]);
-        let slots = scratch.as_f32_mut().as_mut_ptr();
+        let (last, tile, alone) = (steps.len() - 1, kernel.rows * PANEL, strips.len() == 1);
+        let Scratch { levels, level_len, wide, .. } = self.scratch(kernel, steps, strips.len(), panels.len());
+        let slots = scratch.cast::<f32>();
         let work = slots.wrapping_add(levels * level_len);
-        let (left, right) = (left.as_bytes().as_ptr(), part.right.ptr());
+        let right = part.right.ptr();
         let strip_bytes = self.strip_bytes(kernel);
 
         for from in panels.clone().step_by(wide.max(1)) {

@@ -6,12 +6,13 @@
 mod tests;
 
 use crate::matmul::{PackedWeight, linear};
+use crate::movement::to_copy;
 use crate::order::MIN_SHARD;
 use crate::rows::{Rows, RowsMut, each_span, expect_shape};
 use crate::simd::simd;
 use crate::square_sum::square_sum;
 use crate::{OpError, Precision};
-use aquifer_tensor::{Tensor, View, ViewMut, isa};
+use aquifer_tensor::{DType, Tensor, View, ViewMut, isa};
 
 /// Of `X ← aX + (bA + cA²)X` with `A = X·Xᵀ`: Jordan's, which raise small singular values fastest.
 pub const COEFFICIENTS: [f32; 3] = [3.4445, -4.775, 2.0315];
@@ -93,7 +94,7 @@ pub fn orthogonalised(x: &View, precision: Precision) -> Result<Tensor, OpError>
         return Err(OpError::Shape { op: OP, arg: "x", want: "[n, k]".to_owned(), got: x.shape().to_vec() });
     };
     let tall = rows > cols;
-    let mut x = dense(&if tall { x.transpose(0, 1) } else { *x });
+    let mut x = to_copy(&if tall { x.transpose(0, 1) } else { *x }, DType::F32);
     let shape @ [r, _] = [rows.min(cols), rows.max(cols)];
     let product = |left: &Tensor, right: &View, out: &mut Tensor| {
         linear(&left.view(), &PackedWeight::new(right, MIN_SHARD, precision)?, None, &mut out.view_mut())
@@ -109,11 +110,7 @@ pub fn orthogonalised(x: &View, precision: Precision) -> Result<Tensor, OpError>
         product(&gram, &x.view().transpose(0, 1), &mut turned)?;
         combine(&mut x.view_mut(), a, &turned.view(), 1.0)?;
     }
-    Ok(if tall { dense(&x.view().transpose(0, 1)) } else { x })
-}
-
-fn dense(x: &View) -> Tensor {
-    Tensor::from_f32(&x.to_f32_vec(), x.shape())
+    Ok(if tall { to_copy(&x.view().transpose(0, 1), DType::F32) } else { x })
 }
 
 /// `x = keep·x + by·y`, two multiplications and an addition, each rounded.

@@ -3,8 +3,8 @@
 use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, RowsMut, chain2, each_row, row_sum, row_sum3, token_sums};
 use crate::simd::simd;
-use aquifer_tensor::isa;
 use aquifer_tensor::threads::SendPtr;
+use aquifer_tensor::{Tensor, isa};
 use std::ops::Range;
 
 pub(super) fn forward(x: &Rows, w: &[f32], eps: f32, out: &RowsMut) {
@@ -24,13 +24,13 @@ pub(super) fn backward(
     dw: &mut [f32],
 ) {
     let isa = isa::active();
-    let mut inverse_rms = vec![0.0_f32; x.rows];
-    let slots = SendPtr(inverse_rms.as_mut_ptr());
+    let mut inverse_rms = Tensor::recycled::<f32>([x.rows]);
+    let slots = SendPtr(inverse_rms.as_f32_mut().as_mut_ptr());
     each_row(x.rows, x.cols, |i| {
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
     });
-    token_sums(chains, begin, [dw], |lane, cols, sums| dw_chain(isa, x, dy, &inverse_rms, lane, cols, sums));
+    token_sums(chains, begin, [dw], |lane, cols, sums| dw_chain(isa, x, dy, inverse_rms.as_f32(), lane, cols, sums));
 }
 
 /// 1/√(mean square + eps).

@@ -2,15 +2,16 @@
 
 use crate::OpError;
 use crate::math::f64::{cos, pow, sin};
+use aquifer_tensor::Tensor;
 use aquifer_tensor::threads::parallel_chunks;
 
 /// Cosine and sine of every position's angles.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RopeTable {
     head_dim: usize,
     max_positions: usize,
     /// Per position: d/2 cosines, then d/2 sines.
-    turns: Vec<f32>,
+    turns: Tensor,
 }
 
 impl RopeTable {
@@ -50,8 +51,8 @@ impl RopeTable {
             return Err(OpError::Value { op: OP, arg: "max_positions", want, got: max_positions.to_string() });
         }
         let head_dim = 2 * frequencies.len();
-        let mut turns = vec![0.0; max_positions * head_dim];
-        parallel_chunks(&mut turns, head_dim, |position, turns| {
+        let mut turns = Tensor::recycled::<f32>([max_positions, head_dim]);
+        parallel_chunks(turns.as_f32_mut(), head_dim, |position, turns| {
             let (cosines, sines) = turns.split_at_mut(frequencies.len());
             for ((cosine, sine), frequency) in cosines.iter_mut().zip(sines).zip(frequencies) {
                 let angle = position as f64 * frequency;
@@ -77,6 +78,6 @@ impl RopeTable {
     /// If it is not below [`RopeTable::max_positions`].
     pub fn at(&self, position: u32) -> (&[f32], &[f32]) {
         let start = position as usize * self.head_dim;
-        self.turns[start..start + self.head_dim].split_at(self.head_dim / 2)
+        self.turns.as_f32()[start..start + self.head_dim].split_at(self.head_dim / 2)
     }
 }

@@ -1,0 +1,79 @@
+//! The memory forecast of a run is what the run then holds, to the byte. One test alone in its process: the count is the
+//! process's.
+
+#![allow(clippy::unwrap_used)]
+
+use aquifer_record::{RunFolder, Silent, Stop};
+use aquifer_tensor::memory;
+use aquifer_train::{Job, Places, Recipe, run_recipe};
+use std::path::Path;
+
+fn recipe(method: &str, precision: &str, micro: usize, dropout: f32, tied: bool) -> Recipe {
+    let text = format!(
+        r#"
+data = "text.txt"
+tokenizer = "char"
+val_fraction = 0.2
+precision = "{precision}"
+[model]
+layers = 2
+width = 64
+heads = 4
+min_shard = 32
+tied = {tied}
+dropout = {dropout}
+[batch]
+sequence = 24
+grains = 8
+micro = {micro}
+lanes = 4
+[optimizer]
+name = "{method}"
+[schedule]
+steps = 5
+peak_lr = 1e-2
+[run]
+eval_every = 2
+checkpoint_every = 4
+sample_every = 2
+"#
+    );
+    Recipe::parse(&text, Path::new("tiny.toml"), &[]).unwrap()
+}
+
+#[test]
+fn what_was_told_is_what_was_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let text: String = (0..300).map(|i| format!("line {i} follows{} line.\n", " a".repeat(i * 7 % 20))).collect();
+    std::fs::write(dir.path().join("text.txt"), text).unwrap();
+    let places = Places { recipe_folder: dir.path().to_path_buf(), data_folders: Vec::new() };
+    for (i, (method, precision, micro, dropout, tied)) in [
+        ("adamw", "f32", 8, 0.0, true),
+        ("adamw", "bf16", 3, 0.1, false),
+        ("muon", "bf16x3", 8, 0.0, false),
+        ("muon", "f32", 1, 0.0, true),
+        ("lion", "bf16x6", 2, 0.0, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let recipe = recipe(method, precision, micro, dropout, tied);
+        let run = RunFolder::create(&dir.path().join("runs"), &format!("run{i}")).unwrap();
+        let job = Job {
+            recipe: &recipe,
+            reasons: &[],
+            places: &places,
+            run: &run,
+            resume: false,
+            memory_limit: 1 << 30,
+            around: None,
+            cpu: "a test's",
+            command: &[],
+        };
+        let trained = run_recipe(&job, &mut (), &Silent, &Stop::new()).unwrap();
+        let (told, held) = (trained.forecast.memory_bytes, trained.forecast.outcome.unwrap().memory_bytes);
+        println!("{method}, {precision}, {micro} grains at once: told {told}, held {held}");
+        assert_eq!(told, held, "{method}, {precision}, {micro} grains at once: {:?}", trained.forecast.memory_parts);
+        assert_eq!((memory::live_bytes(), memory::reserved_bytes()), (0, 0), "a run leaves nothing behind");
+    }
+}
