@@ -118,7 +118,8 @@ fn steps(made: &mut Made, batch: &TokenBatch, lanes: StepLanes, micro: usize, st
 #[test]
 fn what_is_planned_is_what_is_held_and_steps_repeat_without_new_memory() {
     let deep = || DecoderConfig::small(256, 2, 4, 2, 1000);
-    let gpt = |layers, width, heads| Model::Gpt(GptConfig { vocab: 900, context: 300, width, layers, heads });
+    let gpt =
+        |layers, width, heads| Model::Gpt(GptConfig { vocab: 900, context: 300, width, layers, heads, min_shard: 64 });
     let untied = DecoderConfig { tie_word_embeddings: false, ..DecoderConfig::small(128, 2, 4, 4, 6000) };
     let biased = DecoderConfig { attention_bias: true, mlp_bias: true, ..DecoderConfig::small(64, 1, 2, 1, 700) };
     let (bf16, tile) = (Precision::Bf16(Bf16Order::Pair), Precision::Bf16(Bf16Order::Tile));
