@@ -1,6 +1,6 @@
 //! What an operator says when its arguments do not fit together.
 
-use aquifer_tensor::DType;
+use aquifer_tensor::{DType, Device};
 
 /// A call that an operator refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,8 @@ pub enum OpError {
         /// What came.
         got: Vec<usize>,
     },
-    /// An argument's element type has no kernel.
-    #[error("{op}: `{arg}` should be {want}, but holds {got}")]
+    /// An argument's element type has no kernel on the device its tensors are on.
+    #[error("{op}: `{arg}` should be {want}, but holds {got}, for which there is no kernel on the {}", Device::Cpu)]
     DType {
         /// The operator.
         op: &'static str,

@@ -6,23 +6,25 @@
 
 /// Defines functions whose first parameter, an [`aquifer_tensor::Isa`], chooses the compiled copy of the body.
 ///
+/// Types of its own stand in square brackets: `fn sum_on[T: Copy](isa: Isa, x: &[T]) -> T`.
+///
 /// Whatever the body calls must be `#[inline(always)]`, or it is compiled for no instruction set in particular.
 macro_rules! simd {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident $(<const $n:ident: $nt:ty>)? ($isa:ident: Isa $(, $arg:ident: $ty:ty)* $(,)?) $(-> $ret:ty)? $body:block)*) => {$(
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident $(<const $n:ident: $nt:ty>)? $([$($types:tt)*])? ($isa:ident: Isa $(, $arg:ident: $ty:ty)* $(,)?) $(-> $ret:ty)? $body:block)*) => {$(
         $(#[$doc])*
-        $vis fn $name $(<const $n: $nt>)? ($isa: aquifer_tensor::Isa $(, $arg: $ty)*) $(-> $ret)? {
+        $vis fn $name $(<const $n: $nt>)? $(<$($types)*>)? ($isa: aquifer_tensor::Isa $(, $arg: $ty)*) $(-> $ret)? {
             #[inline(always)]
-            fn body $(<const $n: $nt>)? ($($arg: $ty),*) $(-> $ret)? $body
+            fn body $(<const $n: $nt>)? $(<$($types)*>)? ($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn avx512 $(<const $n: $nt>)? ($($arg: $ty),*) $(-> $ret)? {
+            fn avx512 $(<const $n: $nt>)? $(<$($types)*>)? ($($arg: $ty),*) $(-> $ret)? {
                 body$(::<$n>)?($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
-            fn avx2 $(<const $n: $nt>)? ($($arg: $ty),*) $(-> $ret)? {
+            fn avx2 $(<const $n: $nt>)? $(<$($types)*>)? ($($arg: $ty),*) $(-> $ret)? {
                 body$(::<$n>)?($($arg),*)
             }
 

@@ -225,12 +225,10 @@ pub(crate) fn widen(x: Bf16) -> f32 {
     f32::from_bits(u32::from(x.to_bits()) << 16)
 }
 
-/// `Bf16::from_f32` without its branch: to nearest, ties to even; NaN stays NaN.
+/// `Bf16::from_f32` without its branch.
 #[inline(always)]
 fn narrow(x: f32) -> Bf16 {
-    let bits = x.to_bits();
-    let nearest = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
-    Bf16::from_bits((if x.is_nan() { bits >> 16 | 0x40 } else { nearest }) as u16)
+    Bf16::from_bits(crate::matmul::exact::narrow(x))
 }
 
 fn read<T: Element, W: Copy>(view: &View, walk: &Walk, range: Range<usize>, out: &mut [W], widen: impl Fn(T) -> W) {

@@ -17,9 +17,11 @@ pub mod random;
 pub mod shape;
 pub mod threads;
 
+mod device;
 mod tensor;
 mod view;
 
+pub use device::Device;
 pub use dtype::{Bf16, DType, Element};
 pub use isa::Isa;
 pub use shape::Shape;

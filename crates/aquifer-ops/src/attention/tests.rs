@@ -447,7 +447,7 @@ fn arguments_that_do_not_fit_are_named() {
     let said = call(&Tensor::zeros::<f32>([4, 1, 8]), &[0..4], &good);
     assert_eq!(said, "attention: `k` should be [4, 2, 8], but its shape is [4, 1, 8]");
     let said = call(&Tensor::zeros::<u32>([4, 2, 8]), &[0..4], &good);
-    assert_eq!(said, "attention: `k` should be f32, but holds u32");
+    assert_eq!(said, "attention: `k` should be f32, but holds u32, for which there is no kernel on the CPU");
     let said = call(&x, &[0..3, 2..4], &good);
     assert_eq!(
         said,

@@ -135,8 +135,12 @@ impl Geometry {
 
     /// The patches of output positions from `start` on, one row each; padding is zero.
     pub(super) fn patches(&self, x: &[f32], image: usize, group: usize, start: usize, cols: &mut [f32]) {
-        let x = &x[self.image(image, group)];
+        let (x, offsets) = (&x[self.image(image, group)], self.offsets());
         parallel_chunks(cols, self.patch().max(1), |i, row| {
+            if let Some(first) = self.inside(start + i) {
+                let x = &x[first..];
+                return row.iter_mut().zip(&offsets).for_each(|(to, at)| *to = x[*at]);
+            }
             row.fill(0.0);
             for channel in 0..self.group_in {
                 self.meet(start + i, channel, |tap, at| row[tap] = x[at]);
@@ -148,12 +152,55 @@ impl Geometry {
     /// the tasks.
     pub(super) fn add_patches(&self, cols: &[f32], image: usize, group: usize, start: usize, dx: &mut [f32]) {
         let (patch, base) = (self.patch(), SendPtr(dx[self.image(image, group)].as_mut_ptr()));
+        let (offsets, taps) = (self.offsets(), self.taps.iter().product::<usize>());
         parallel_for(self.group_in, |channel| {
+            let own = channel * taps..(channel + 1) * taps;
             for (i, row) in cols.chunks(patch).enumerate() {
-                // SAFETY: elements of a channel are one task's, inside the image's group.
+                if let Some(first) = self.inside(start + i) {
+                    for (dx, at) in row[own.clone()].iter().zip(&offsets[own.clone()]) {
+                        // SAFETY: elements of a channel are one task's, inside the image's group.
+                        unsafe { *base.get().add(first + at) += dx };
+                    }
+                    continue;
+                }
+                // SAFETY: as above.
                 self.meet(start + i, channel, |tap, at| unsafe { *base.get().add(at) += row[tap] });
             }
         });
+    }
+
+    /// Where each element of a patch lies in its group's image, counted from the patch's first.
+    fn offsets(&self) -> Vec<usize> {
+        let (mut offsets, [depth, height, width]) = (Vec::with_capacity(self.patch()), self.input);
+        for channel in 0..self.group_in {
+            for i in 0..self.taps[0] {
+                for j in 0..self.taps[1] {
+                    let row = (channel * depth + i * self.dilation[0]) * height + j * self.dilation[1];
+                    offsets.extend((0..self.taps[2]).map(|k| row * width + k * self.dilation[2]));
+                }
+            }
+        }
+        offsets
+    }
+
+    /// Where the patch of an output position begins in its group's image, if none of it is padding.
+    fn inside(&self, position: usize) -> Option<usize> {
+        let at = self.place(position);
+        let mut first = 0;
+        for axis in 0..3 {
+            let start = (at[axis] * self.stride[axis]).checked_sub(self.padding[axis])?;
+            if start + (self.taps[axis] - 1) * self.dilation[axis] >= self.input[axis] {
+                return None;
+            }
+            first = first * self.input[axis] + start;
+        }
+        Some(first)
+    }
+
+    /// The indices of an output position along each axis.
+    fn place(&self, position: usize) -> [usize; 3] {
+        let [_, height, width] = self.output;
+        [position / (height * width), position / width % height, position % width]
     }
 
     fn image(&self, image: usize, group: usize) -> std::ops::Range<usize> {
@@ -165,8 +212,7 @@ impl Geometry {
     /// Calls `pair(element of the patch, element of the group's image)` for every tap of a channel that is not padding.
     #[inline]
     fn meet(&self, position: usize, channel: usize, mut pair: impl FnMut(usize, usize)) {
-        let [_, height, width] = self.output;
-        let at = [position / (height * width), position / width % height, position % width];
+        let at = self.place(position);
         let input = |axis: usize, tap: usize| {
             let shifted = at[axis] * self.stride[axis] + tap * self.dilation[axis];
             shifted.checked_sub(self.padding[axis]).filter(|at| *at < self.input[axis])

@@ -29,6 +29,9 @@ use geometry::Geometry;
 /// Output positions whose patches are held at once; a multiple of 32, so that sums over positions are cut nowhere.
 const TILE: usize = 512;
 
+/// Channels that are turned together.
+const LINE: usize = 16;
+
 /// `out[b, o, p] = bias[o] + Σ x[b, c, p·stride + q·dilation − padding] · w[o, c, q]`, over the channels `c` of `o`'s
 /// group and the taps `q` of the kernel, for one to three spatial axes.
 ///
@@ -64,10 +67,15 @@ pub fn conv(x: &View, w: &View, bias: Option<&View>, spec: &ConvSpec, precision:
                 let first = (image * g.groups + group) * g.group_out * positions + start;
                 let base = SendPtr(out.as_f32_mut()[first..].as_mut_ptr());
                 let result = &rows[..n * g.group_out];
-                parallel_for(g.group_out, |o| {
-                    // SAFETY: every channel's positions are one task's, inside the image's part of the output.
-                    let to = unsafe { std::slice::from_raw_parts_mut(base.get().add(o * positions), n) };
-                    to.iter_mut().enumerate().for_each(|(i, y)| *y = result[i * g.group_out + o]);
+                // A cache line of each position at a time.
+                parallel_for(g.group_out.div_ceil(LINE), |line| {
+                    let channels = line * LINE..((line + 1) * LINE).min(g.group_out);
+                    for (i, row) in result.chunks_exact(g.group_out).enumerate() {
+                        for o in channels.clone() {
+                            // SAFETY: a channel's positions are one task's, inside the image's part of the output.
+                            unsafe { *base.get().add(o * positions + i) = row[o] };
+                        }
+                    }
                 });
             }
         }

@@ -300,7 +300,10 @@ fn misfits_are_refused_by_name() {
     assert_eq!(error.to_string(), "linear: `x` should be [any, 7], but its shape is [4, 6]");
     let ids = Tensor::zeros::<u32>([4, 7]);
     let error = linear(&ids.view(), &packed, None, &mut out.view_mut()).unwrap_err();
-    assert_eq!(error.to_string(), "linear: `x` should be f32 or bf16, but holds u32");
+    assert_eq!(
+        error.to_string(),
+        "linear: `x` should be f32 or bf16, but holds u32, for which there is no kernel on the CPU"
+    );
     let chains = TokenChains { grain: 2, lanes: vec![0..2, 2..4] };
     let mut dw = Tensor::zeros::<f32>([6, 6]);
     let error = linear_weight_grad(&x.view(), &x.view(), &chains, Begin::Continue, Precision::F32, &mut dw.view_mut());

@@ -5,7 +5,6 @@ use super::table::{largest, smallest};
 use super::{INDEX, expect_axis};
 use crate::OpError;
 use crate::rows::expect_shape;
-use crate::simd::simd;
 use crate::strided::{Lane, expect_float, raw, recycled};
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{Isa, Tensor, View, isa};
@@ -89,18 +88,15 @@ fn extremes(
 }
 
 /// Which element `value`, an extreme of the row, is.
-#[inline(always)]
 fn first(x: &[f32], value: f32) -> (f32, usize) {
     let at = if value.is_nan() { x.iter().position(|x| x.is_nan()) } else { x.iter().position(|x| *x == value) };
     (value, at.unwrap_or(0))
 }
 
-simd! {
-    fn largest_at(isa: Isa, x: &[f32]) -> (f32, usize) {
-        first(x, largest(x))
-    }
+fn largest_at(isa: Isa, x: &[f32]) -> (f32, usize) {
+    first(x, largest(isa, x))
+}
 
-    fn smallest_at(isa: Isa, x: &[f32]) -> (f32, usize) {
-        first(x, smallest(x))
-    }
+fn smallest_at(isa: Isa, x: &[f32]) -> (f32, usize) {
+    first(x, smallest(isa, x))
 }

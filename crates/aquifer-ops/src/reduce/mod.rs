@@ -5,8 +5,8 @@
 //! `f32` or `bf16` (widened exactly), and results are of the operand's element type, rounded once.
 //!
 //! # Numerics
-//! A row is folded in `f32` in blocks of 256, each of 16 interleaved lanes ([`crate::order`]); so threads,
-//! instruction sets and the layout in memory never change a bit. Ties go to the lowest index. NaN wins every
+//! A row is folded in `f32` in blocks of 256, each of 16 interleaved lanes ([`crate::order`]), a long row by every thread
+//! at whole branches of its tree; so threads, instruction sets and the layout in memory never change a bit. Ties go to the lowest index. NaN wins every
 //! comparison, as in PyTorch.
 //!
 //! ```
@@ -21,6 +21,7 @@
 
 mod arg;
 mod fold;
+mod long;
 mod running;
 mod table;
 mod truth;

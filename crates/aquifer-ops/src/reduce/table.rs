@@ -1,10 +1,9 @@
 //! Reductions of a row to one number.
 
 use super::fold::Fold;
+use super::long::{map_on, sum_on};
 use crate::OpError;
 use crate::math::{exp, log, pow};
-use crate::rows::row_sum;
-use crate::simd::simd;
 use crate::strided::{convert, expect_float};
 use aquifer_tensor::{DType, Isa, Tensor, View, isa};
 use std::ops::Add;
@@ -109,83 +108,75 @@ impl Add for Largest {
 }
 
 /// The largest element; NaN if there is one, −∞ without any.
-#[inline(always)]
-pub(super) fn largest(x: &[f32]) -> f32 {
-    row_sum(x, Largest).0
+pub(super) fn largest(isa: Isa, x: &[f32]) -> f32 {
+    sum_on(isa, x, Largest).0
 }
 
 /// The smallest element; NaN if there is one, +∞ without any.
-#[inline(always)]
-pub(super) fn smallest(x: &[f32]) -> f32 {
-    -row_sum(x, |x| Largest(-x)).0
+pub(super) fn smallest(isa: Isa, x: &[f32]) -> f32 {
+    -sum_on(isa, x, |x| Largest(-x)).0
 }
 
-#[inline(always)]
-fn mean_of(x: &[f32]) -> f32 {
-    row_sum(x, |x| x) / x.len() as f32
+fn mean_of(isa: Isa, x: &[f32]) -> f32 {
+    sum_on(isa, x, |x| x) / x.len() as f32
 }
 
 /// Σ (x − mean)² / (n − correction), in a second pass over the row.
-#[inline(always)]
-fn variance(x: &[f32], correction: f32) -> f32 {
-    let mean = mean_of(x);
-    row_sum(x, |x| (x - mean) * (x - mean)) / (x.len() as f32 - correction).max(0.0)
+fn variance(isa: Isa, x: &[f32], correction: f32) -> f32 {
+    let mean = mean_of(isa, x);
+    sum_on(isa, x, |x| (x - mean) * (x - mean)) / (x.len() as f32 - correction).max(0.0)
 }
 
 /// `log Σ exp(x − max) + max`.
-#[inline(always)]
-fn log_sum_exp(x: &[f32]) -> f32 {
-    let max = largest(x);
+fn log_sum_exp(isa: Isa, x: &[f32]) -> f32 {
+    let max = largest(isa, x);
     let shift = if max.is_infinite() { 0.0 } else { max };
-    log(row_sum(x, |x| exp(x - shift))) + shift
+    log(sum_on(isa, x, |x| exp(x - shift))) + shift
 }
 
 /// (Σ |x|ᵖ)^(1/p) by `f64` sums; p = 0 counts what is not zero, ±∞ takes the extreme.
-#[inline(always)]
-fn norm_of(x: &[f32], p: f32) -> f32 {
+fn norm_of(isa: Isa, x: &[f32], p: f32) -> f32 {
     if p == 2.0 {
-        row_sum(x, |x| f64::from(x) * f64::from(x)).sqrt() as f32
+        sum_on(isa, x, |x| f64::from(x) * f64::from(x)).sqrt() as f32
     } else if p == 1.0 {
-        row_sum(x, |x| f64::from(x.abs())) as f32
+        sum_on(isa, x, |x| f64::from(x.abs())) as f32
     } else if p == 0.0 {
-        row_sum(x, |x| if x == 0.0 { 0.0 } else { 1.0_f64 }) as f32
+        sum_on(isa, x, |x| if x == 0.0 { 0.0 } else { 1.0_f64 }) as f32
     } else if p == f32::INFINITY {
-        let most = row_sum(x, |x| Largest(x.abs())).0;
+        let most = sum_on(isa, x, |x| Largest(x.abs())).0;
         if most < 0.0 { 0.0 } else { most } // −∞ of an empty row; NaN passes.
     } else if p == f32::NEG_INFINITY {
-        -row_sum(x, |x| Largest(-x.abs())).0
+        -sum_on(isa, x, |x| Largest(-x.abs())).0
     } else {
         let p = f64::from(p);
-        let sum = row_sum(x, |x| crate::math::f64::pow(f64::from(x.abs()), p));
+        let sum = sum_on(isa, x, |x| crate::math::f64::pow(f64::from(x.abs()), p));
         crate::math::f64::pow(sum, 1.0 / p) as f32
     }
 }
 
 /// The product of all but element `skip`.
-fn product_without(x: &[f32], skip: usize) -> f32 {
-    row_sum(&x[..skip], Factor).0 * row_sum(&x[skip + 1..], Factor).0
+fn product_without(isa: Isa, x: &[f32], skip: usize) -> f32 {
+    sum_on(isa, &x[..skip], Factor).0 * sum_on(isa, &x[skip + 1..], Factor).0
 }
 
 macro_rules! reductions {
     ($($(#[doc = $doc:literal])* $name:ident $back:ident $row:ident ($($p:ident)?)
-        { on $low:literal..$high:literal with $with:expr, empty $empty:literal, error $error:literal; |$x:ident, $y:ident, $dy:ident, $dx:ident|
+        { on $low:literal..$high:literal with $with:expr, empty $empty:literal, error $error:literal; |$isa:ident, $x:ident, $y:ident, $dy:ident, $dx:ident|
           forward: $forward:expr, backward: $backward:expr, definition: $def:expr, derivative: $der:expr, scale: $scale:expr })*) => {
         /// Every reduction of a row to one number.
         pub static REDUCTIONS: &[&Reduction] = &[$(&$row),*];
         $(
             #[doc = concat!("The row of [`", stringify!($name), "()`].")]
             pub static $row: Reduction = {
-                simd! {
-                    #[allow(unused_variables)]
-                    fn forward(isa: Isa, $x: &[f32], p: f32) -> f32 {
-                        $(let $p = p;)?
-                        $forward
-                    }
-                    #[allow(unused_variables)]
-                    fn backward(isa: Isa, $x: &[f32], $y: f32, p: f32, $dy: f32, $dx: &mut [f32]) {
-                        $(let $p = p;)?
-                        $backward
-                    }
+                #[allow(unused_variables)]
+                fn forward($isa: Isa, $x: &[f32], p: f32) -> f32 {
+                    $(let $p = p;)?
+                    $forward
+                }
+                #[allow(unused_variables)]
+                fn backward($isa: Isa, $x: &[f32], $y: f32, p: f32, $dy: f32, $dx: &mut [f32]) {
+                    $(let $p = p;)?
+                    $backward
                 }
                 #[allow(unused_variables)]
                 fn definition($x: &[f64], p: f64) -> f64 {
@@ -225,20 +216,11 @@ macro_rules! reductions {
     (@p $p:ident) => { $p };
 }
 
-/// Writes `value(x)` for every element.
-#[inline(always)]
-fn each(x: &[f32], dx: &mut [f32], value: impl Fn(f32) -> f32) {
-    for (dx, x) in dx.iter_mut().zip(x) {
-        *dx = value(*x);
-    }
-}
-
 /// `dy` spread evenly over the elements that equal `y`.
-#[inline(always)]
-fn share(x: &[f32], y: f32, dy: f32, dx: &mut [f32]) {
-    let ties = row_sum(x, |x| if x == y { 1.0 } else { 0.0_f64 });
+fn share(isa: Isa, x: &[f32], y: f32, dy: f32, dx: &mut [f32]) {
+    let ties = sum_on(isa, x, |x| if x == y { 1.0 } else { 0.0_f64 });
     let part = dy / ties as f32;
-    each(x, dx, |x| if x == y { part } else { 0.0 });
+    map_on(isa, x, dx, |x| if x == y { part } else { 0.0 });
 }
 
 fn sum64(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
@@ -275,25 +257,25 @@ fn one_hot64(x: &[f64], y: f64) -> Vec<f64> {
 
 reductions! {
     /// Σ x.
-    sum sum_backward SUM() { on -1.0..1.0 with &[0.0], empty true, error 4.0; |x, y, dy, dx|
-        forward: row_sum(x, |x| x), backward: dx.fill(dy),
+    sum sum_backward SUM() { on -1.0..1.0 with &[0.0], empty true, error 4.0; |isa, x, y, dy, dx|
+        forward: sum_on(isa, x, |x| x), backward: dx.fill(dy),
         definition: sum64(x, |x| x), derivative: vec![1.0; x.len()], scale: sum64(x, f64::abs) }
     /// Σ x / n; NaN without elements.
-    mean mean_backward MEAN() { on -1.0..1.0 with &[0.0], empty true, error 4.0; |x, y, dy, dx|
-        forward: mean_of(x), backward: dx.fill(dy / x.len() as f32),
+    mean mean_backward MEAN() { on -1.0..1.0 with &[0.0], empty true, error 4.0; |isa, x, y, dy, dx|
+        forward: mean_of(isa, x), backward: dx.fill(dy / x.len() as f32),
         definition: mean64(x), derivative: vec![1.0 / x.len() as f64; x.len()],
         scale: sum64(x, f64::abs) / x.len() as f64 }
     /// Π x; 1 without elements. The derivative at a single 0 is the product of the others.
-    prod prod_backward PROD() { on 0.9..1.1 with &[0.0], empty true, error 256.0; |x, y, dy, dx|
-        forward: row_sum(x, Factor).0,
+    prod prod_backward PROD() { on 0.9..1.1 with &[0.0], empty true, error 256.0; |isa, x, y, dy, dx|
+        forward: sum_on(isa, x, Factor).0,
         backward: {
-            let zeros = row_sum(x, |x| if x == 0.0 { 1.0 } else { 0.0_f64 });
+            let zeros = sum_on(isa, x, |x| if x == 0.0 { 1.0 } else { 0.0_f64 });
             if zeros == 0.0 {
-                each(x, dx, |x| dy * (y / x));
+                map_on(isa, x, dx, |x| dy * (y / x));
             } else {
                 dx.fill(0.0);
                 if let (true, Some(at)) = (zeros == 1.0, x.iter().position(|x| *x == 0.0)) {
-                    dx[at] = dy * product_without(x, at);
+                    dx[at] = dy * product_without(isa, x, at);
                 }
             }
         },
@@ -301,28 +283,28 @@ reductions! {
         derivative: { let y: f64 = x.iter().product(); x.iter().map(|x| y / x).collect() },
         scale: x.iter().product() }
     /// The largest element; elements that share it share the derivative.
-    amax amax_backward AMAX() { on -9.0..9.0 with &[0.0], empty false, error 0.0; |x, y, dy, dx|
-        forward: largest(x), backward: share(x, y, dy, dx),
+    amax amax_backward AMAX() { on -9.0..9.0 with &[0.0], empty false, error 0.0; |isa, x, y, dy, dx|
+        forward: largest(isa, x), backward: share(isa, x, y, dy, dx),
         definition: x.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         derivative: one_hot64(x, x.iter().copied().fold(f64::NEG_INFINITY, f64::max)), scale: 1.0 }
     /// The smallest element; elements that share it share the derivative.
-    amin amin_backward AMIN() { on -9.0..9.0 with &[0.0], empty false, error 0.0; |x, y, dy, dx|
-        forward: smallest(x), backward: share(x, y, dy, dx),
+    amin amin_backward AMIN() { on -9.0..9.0 with &[0.0], empty false, error 0.0; |isa, x, y, dy, dx|
+        forward: smallest(isa, x), backward: share(isa, x, y, dy, dx),
         definition: x.iter().copied().fold(f64::INFINITY, f64::min),
         derivative: one_hot64(x, x.iter().copied().fold(f64::INFINITY, f64::min)), scale: 1.0 }
     /// The variance about the mean, divided by n − `correction`: 1 is the unbiased estimate, 0 the population's.
-    var var_backward VAR(correction) { on -1.0..1.0 with &[1.0, 0.0], empty true, error 8.0; |x, y, dy, dx|
-        forward: variance(x, correction),
-        backward: { let (mean, c) = (mean_of(x), 2.0 * dy / (x.len() as f32 - correction).max(0.0)); each(x, dx, |x| c * (x - mean)); },
+    var var_backward VAR(correction) { on -1.0..1.0 with &[1.0, 0.0], empty true, error 8.0; |isa, x, y, dy, dx|
+        forward: variance(isa, x, correction),
+        backward: { let (mean, c) = (mean_of(isa, x), 2.0 * dy / (x.len() as f32 - correction).max(0.0)); map_on(isa, x, dx, |x| c * (x - mean)); },
         definition: variance64(x, correction),
         derivative: { let (mean, n) = (mean64(x), x.len() as f64 - correction); x.iter().map(|x| 2.0 * (x - mean) / n).collect() },
         scale: sum64(x, |x| x * x) / (x.len() as f64 - correction) }
     /// The square root of [`var`].
-    std std_backward STD(correction) { on -1.0..1.0 with &[1.0, 0.0], empty true, error 8.0; |x, y, dy, dx|
-        forward: variance(x, correction).sqrt(),
+    std std_backward STD(correction) { on -1.0..1.0 with &[1.0, 0.0], empty true, error 8.0; |isa, x, y, dy, dx|
+        forward: variance(isa, x, correction).sqrt(),
         backward: {
-            let (mean, c) = (mean_of(x), dy / (y * (x.len() as f32 - correction).max(0.0)));
-            each(x, dx, |x| if y == 0.0 { 0.0 } else { c * (x - mean) });
+            let (mean, c) = (mean_of(isa, x), dy / (y * (x.len() as f32 - correction).max(0.0)));
+            map_on(isa, x, dx, |x| if y == 0.0 { 0.0 } else { c * (x - mean) });
         },
         definition: variance64(x, correction).sqrt(),
         derivative: {
@@ -331,25 +313,25 @@ reductions! {
         },
         scale: (sum64(x, |x| x * x) / (x.len() as f64 - correction)).sqrt() }
     /// log Σ eˣ; −∞ without elements.
-    logsumexp logsumexp_backward LOGSUMEXP() { on -20.0..20.0 with &[0.0], empty true, error 4.0; |x, y, dy, dx|
-        forward: log_sum_exp(x), backward: each(x, dx, |x| dy * exp(x - y)),
+    logsumexp logsumexp_backward LOGSUMEXP() { on -20.0..20.0 with &[0.0], empty true, error 4.0; |isa, x, y, dy, dx|
+        forward: log_sum_exp(isa, x), backward: map_on(isa, x, dx, |x| dy * exp(x - y)),
         definition: log_sum_exp64(x),
         derivative: { let y = log_sum_exp64(x); x.iter().map(|x| (x - y).exp()).collect() },
         scale: 2.0 * log_sum_exp64(x).abs().max(1.0) }
     /// (Σ |x|ᵖ)^(1/p); `order` 0 counts what is not zero, ±∞ takes the extreme. Zero has the derivative zero.
     vector_norm vector_norm_backward VECTOR_NORM(order)
-      { on 0.1..9.0 with &[2.0, 1.0, 3.0, 0.0, f32::INFINITY, f32::NEG_INFINITY], empty true, error 2.0; |x, y, dy, dx|
-        forward: norm_of(x, order),
+      { on 0.1..9.0 with &[2.0, 1.0, 3.0, 0.0, f32::INFINITY, f32::NEG_INFINITY], empty true, error 2.0; |isa, x, y, dy, dx|
+        forward: norm_of(isa, x, order),
         backward: {
             if order == 0.0 {
                 dx.fill(0.0);
             } else if order.is_infinite() {
-                let ties = row_sum(x, |x| if x.abs() == y { 1.0 } else { 0.0_f64 }) as f32;
-                each(x, dx, |x| if x.abs() == y { dy / ties * f32::from(i8::from(x > 0.0) - i8::from(x < 0.0)) } else { 0.0 });
+                let ties = sum_on(isa, x, |x| if x.abs() == y { 1.0 } else { 0.0_f64 }) as f32;
+                map_on(isa, x, dx, |x| if x.abs() == y { dy / ties * f32::from(i8::from(x > 0.0) - i8::from(x < 0.0)) } else { 0.0 });
             } else if order == 2.0 {
-                each(x, dx, |x| if y == 0.0 { 0.0 } else { dy * (x / y) });
+                map_on(isa, x, dx, |x| if y == 0.0 { 0.0 } else { dy * (x / y) });
             } else {
-                each(x, dx, |x| if x == 0.0 { 0.0 } else { dy * pow(x.abs() / y, order - 1.0).copysign(x) });
+                map_on(isa, x, dx, |x| if x == 0.0 { 0.0 } else { dy * pow(x.abs() / y, order - 1.0).copysign(x) });
             }
         },
         definition: norm64(x, order),

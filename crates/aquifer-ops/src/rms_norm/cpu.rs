@@ -40,7 +40,7 @@ fn inverse_rms(x: &[f32], eps: f32) -> f32 {
 }
 
 simd! {
-    fn forward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {
+    pub(crate) fn forward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {
         let r = inverse_rms(x, eps);
         for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
             *out = x * r * w;

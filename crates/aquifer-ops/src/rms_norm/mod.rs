@@ -11,6 +11,8 @@ use crate::order::{Begin, TokenChains};
 use crate::rows::{Rows, RowsMut, expect_chains, expect_len};
 use aquifer_tensor::{View, ViewMut};
 
+pub(crate) use cpu::forward_row;
+
 const OP: &str = "rms_norm";
 const BACKWARD: &str = "rms_norm_backward";
 
