@@ -6,6 +6,8 @@ mod fuzz;
 mod hashes;
 mod peers;
 mod shell;
+mod targets;
+mod valgrind;
 mod world;
 
 use clap::Parser;
@@ -22,6 +24,10 @@ enum Chore {
     Peers(peers::Args),
     /// Fuzz every reader of outside bytes, starting from the committed seeds
     Fuzz(fuzz::Args),
+    /// Type-check the binary for ARM, macOS and Windows
+    Targets,
+    /// The operators' tests under valgrind, on the AVX2 and the portable path
+    Valgrind(valgrind::Args),
     /// Compare the weights of a quickstart with the hashes in README.md
     Hashes(hashes::Args),
     /// Check what ARCHITECTURE.md says about dependencies against the manifests
@@ -34,6 +40,8 @@ fn main() -> anyhow::Result<()> {
         Chore::World(args) => world::run(args),
         Chore::Peers(args) => peers::run(args),
         Chore::Fuzz(args) => fuzz::run(args),
+        Chore::Targets => targets::run(),
+        Chore::Valgrind(args) => valgrind::run(args),
         Chore::Hashes(args) => hashes::run(args),
         Chore::Architecture => architecture::run(),
     }

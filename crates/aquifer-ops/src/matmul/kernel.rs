@@ -22,6 +22,7 @@ pub(super) struct Call {
     pub(super) rows: usize,
     /// Memory that later calls will read: the call may fetch as much of it as it reads of `b`, and need not. Null
     /// where this call alone reads its part of a panel, and the next part lies behind it.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the portable kernels fetch nothing ahead"))]
     pub(super) next: *const u8,
 }
 

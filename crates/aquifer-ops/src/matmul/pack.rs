@@ -27,6 +27,7 @@ pub(super) enum Layout {
     /// `[depth / 2][free][2]`, bf16.
     Pairs,
     /// `[free / 16][16 free][depth]`, bf16: rows of AMX tiles.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AMX asks for it"))]
     Tiles,
 }
 

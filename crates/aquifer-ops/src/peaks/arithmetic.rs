@@ -21,10 +21,12 @@ pub struct Arithmetic {
 
 /// Every kind this machine has, among the instruction sets in use ([`isa::active`]); plainest first.
 pub fn arithmetic() -> Vec<Arithmetic> {
-    let mut all = vec![Arithmetic { dtype: "f32", instructions: "portable", operations: 128.0, run: portable }];
+    let plain = Arithmetic { dtype: "f32", instructions: "portable", operations: 128.0, run: portable };
     #[cfg(target_arch = "x86_64")]
-    all.extend(x86::ALL.iter().filter(|(needs, detected, _)| isa::active() >= *needs && detected()).map(|(.., a)| *a));
-    all
+    let others = x86::ALL.iter().filter(|(needs, detected, _)| isa::active() >= *needs && detected()).map(|(.., a)| *a);
+    #[cfg(not(target_arch = "x86_64"))]
+    let others = [];
+    std::iter::once(plain).chain(others).collect()
 }
 
 impl Arithmetic {
