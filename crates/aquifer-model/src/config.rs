@@ -1,12 +1,10 @@
 //! The shape of a Llama-type decoder, as Hugging Face's `config.json` says it.
 
 use crate::ModelError;
+use crate::config_keys::{self, Keys, check_min_shard, check_positive, fault, short};
 use aquifer_ops::order::MIN_SHARD;
-use keys::{Keys, fault};
 use serde_json::{Value, json};
 use std::path::Path;
-
-mod keys;
 
 /// What a `config.json` of `model_type` `llama` says. Field names are its keys.
 ///
@@ -84,13 +82,7 @@ impl DecoderConfig {
     /// # Errors
     /// If it cannot be read, is no JSON object, or says something unsupported.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path).map_err(aquifer_record::FileError::at("read", path))?;
-        let not_a_config = |why: String| ModelError::NotAConfig { path: path.to_path_buf(), why };
-        let value: Value = serde_json::from_str(&text).map_err(|e| not_a_config(e.to_string()))?;
-        DecoderConfig::from_json(&value).map_err(|error| match error {
-            ModelError::Config { key, want, got } => not_a_config(format!("`{key}` should be {want}, but is {got}")),
-            other => other,
-        })
+        config_keys::read(path, DecoderConfig::from_json)
     }
 
     /// Reads the contents of a `config.json`.
@@ -98,10 +90,7 @@ impl DecoderConfig {
     /// # Errors
     /// If they say something unsupported, impossible or unknown; the error names the key.
     pub fn from_json(value: &Value) -> Result<Self, ModelError> {
-        let Value::Object(map) = value else {
-            return Err(fault("config.json", "a JSON object", value));
-        };
-        let mut keys = Keys { map: map.clone(), prefix: "" };
+        let mut keys = Keys::of(value)?;
         keys.expect("model_type", &[json!("llama")])?;
         let hidden_size = keys.size("hidden_size")?;
         let num_attention_heads = keys.size("num_attention_heads")?;
@@ -123,17 +112,12 @@ impl DecoderConfig {
             bos_token_id: keys.tokens("bos_token_id")?.first().copied(),
             eos_token_ids: keys.tokens("eos_token_id")?,
             pad_token_id: keys.tokens("pad_token_id")?.first().copied(),
-            min_shard: MIN_SHARD,
+            min_shard: keys.min_shard()?,
         };
         config.read_rope(&mut keys)?;
-        if let Some(own) = keys.object("aquifer")? {
-            let mut own = Keys { map: own, prefix: "aquifer." };
-            config.min_shard = own.size_or("min_shard", MIN_SHARD)?;
-            own.refuse_rest()?;
-        }
         keys.optional("hidden_act", &[json!("silu"), json!("swish")])?;
         keys.optional("attention_dropout", &[json!(0), json!(0.0)])?;
-        keys.ignore(HARMLESS);
+        keys.ignore_harmless(&["pretraining_tp", "is_decoder"]);
         keys.refuse_rest()?;
         config.check()
     }
@@ -168,22 +152,14 @@ impl DecoderConfig {
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return Err(fault("head_dim", "even: rotary positions turn pairs", &json!(self.head_dim)));
         }
-        if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite()) {
-            return Err(fault("rms_norm_eps", "a positive number", &json!(self.rms_norm_eps)));
-        }
-        if !(self.rope_theta > 0.0 && self.rope_theta.is_finite()) {
-            return Err(fault("rope_theta", "a positive number", &json!(self.rope_theta)));
-        }
-        if self.min_shard == 0 || !self.min_shard.is_multiple_of(32) {
-            return Err(fault("aquifer.min_shard", "a multiple of 32", &json!(self.min_shard)));
-        }
+        check_positive("rms_norm_eps", self.rms_norm_eps.into())?;
+        check_positive("rope_theta", self.rope_theta)?;
+        check_min_shard(self.min_shard)?;
         Ok(self)
     }
 
     /// What `config.json` holds. Both places of the rotary base are written, for readers of either age.
     pub fn to_json(&self) -> Value {
-        // A `f32` is written by its shortest decimal form: 1e-5, not 9.999999747378752e-6.
-        let short = |x: f32| x.to_string().parse::<f64>().map_or(Value::Null, Value::from);
         let mut map = json!({
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",
@@ -238,32 +214,6 @@ impl TryFrom<Value> for DecoderConfig {
         DecoderConfig::from_json(&value)
     }
 }
-
-/// Keys that say nothing about the mathematics of one forward pass.
-const HARMLESS: &[&str] = &[
-    "architectures",
-    "torch_dtype",
-    "dtype",
-    "transformers_version",
-    "use_cache",
-    "pretraining_tp",
-    "_name_or_path",
-    "name_or_path",
-    "_attn_implementation_autoset",
-    "output_attentions",
-    "output_hidden_states",
-    "return_dict",
-    "id2label",
-    "label2id",
-    "problem_type",
-    "chunk_size_feed_forward",
-    "is_encoder_decoder",
-    "is_decoder",
-    "task_specific_params",
-    "tokenizer_class",
-    "unsloth_version",
-    "auto_map",
-];
 
 #[cfg(test)]
 mod tests {

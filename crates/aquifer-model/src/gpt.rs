@@ -111,11 +111,12 @@ impl Block {
     fn new(b: &mut Builder, i: usize, config: GptConfig, stds: [f32; 2]) -> Result<Self, ModelError> {
         let (d, heads) = (config.width, config.heads);
         let shape = AttentionShape { d, heads, kv_heads: heads, head_dim: d / heads, bias: true };
+        let mlp = [format!("blocks.{i}.mlp.up_proj"), format!("blocks.{i}.mlp.down_proj")];
         Ok(Block {
             attention_norm: LayerNorm::new(b, &format!("blocks.{i}.attention_norm"), d, EPS)?,
             attention: Attention::new(b, &format!("blocks.{i}.attention"), shape, stds)?,
             mlp_norm: LayerNorm::new(b, &format!("blocks.{i}.mlp_norm"), d, EPS)?,
-            mlp: GeluMlp::new(b, &format!("blocks.{i}.mlp"), [d, 4 * d], stds)?,
+            mlp: GeluMlp::new(b, mlp.each_ref().map(String::as_str), [d, 4 * d], stds)?,
         })
     }
 }

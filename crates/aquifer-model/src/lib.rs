@@ -2,6 +2,7 @@
 //!
 //! [`Decoder`] is a Llama-type language model: made from a seed or read from a folder, differentiated for
 //! training, run for evaluation, or stepped through somebody else's key/value cache by way of [`Attend`].
+//! [`Encoder`] is BERT: texts of any lengths, side by side, to one vector a token.
 //!
 //! ```
 //! use aquifer_model::{Decoder, DecoderConfig, TokenBatch};
@@ -21,7 +22,9 @@ pub mod layers;
 mod batch;
 mod build;
 mod config;
+mod config_keys;
 mod decoder;
+mod encoder;
 mod error;
 mod gpt;
 mod size;
@@ -29,6 +32,7 @@ mod size;
 pub use batch::TokenBatch;
 pub use config::DecoderConfig;
 pub use decoder::Decoder;
+pub use encoder::{Encoder, EncoderConfig, EncoderFamily, Texts};
 pub use error::ModelError;
 pub use gpt::{Gpt, GptConfig};
 pub use layers::{Attend, Dropout};

@@ -58,21 +58,33 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    pub(crate) fn new(
+    /// A causal one, its projections named as Llama's are.
+    pub(crate) fn new(b: &mut Builder, name: &str, shape: AttentionShape, stds: [f32; 2]) -> Result<Self, ModelError> {
+        let names = ["q_proj", "k_proj", "v_proj", "o_proj"].map(|projection| format!("{name}.{projection}"));
+        Attention::named(b, &names, shape, stds)
+    }
+
+    /// A causal one whose projections to queries, keys, values and back have these names.
+    pub(crate) fn named(
         b: &mut Builder,
-        name: &str,
+        [q, k, v, o]: &[String; 4],
         shape: AttentionShape,
         [std, residual_std]: [f32; 2],
     ) -> Result<Self, ModelError> {
         let AttentionShape { d, heads, kv_heads, head_dim, bias } = shape;
         let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
         Ok(Attention {
-            q: Linear::new(b, &format!("{name}.q_proj"), [heads * head_dim, d], bias, std)?,
-            k: Linear::new(b, &format!("{name}.k_proj"), [kv_heads * head_dim, d], bias, std)?,
-            v: Linear::new(b, &format!("{name}.v_proj"), [kv_heads * head_dim, d], bias, std)?,
-            o: Linear::new(b, &format!("{name}.o_proj"), [d, heads * head_dim], bias, residual_std)?,
+            q: Linear::new(b, q, [heads * head_dim, d], bias, std)?,
+            k: Linear::new(b, k, [kv_heads * head_dim, d], bias, std)?,
+            v: Linear::new(b, v, [kv_heads * head_dim, d], bias, std)?,
+            o: Linear::new(b, o, [d, heads * head_dim], bias, residual_std)?,
             spec: AttentionSpec::new(heads, kv_heads, head_dim).scale(scale),
         })
+    }
+
+    /// Every row sees its whole segment.
+    pub(crate) fn both_ways(self) -> Self {
+        Attention { spec: self.spec.both_ways(), ..self }
     }
 
     pub(crate) fn forward<'p>(

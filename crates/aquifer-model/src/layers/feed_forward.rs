@@ -37,7 +37,7 @@ impl SwigluMlp {
     }
 }
 
-/// `down(gelu(up(x)))`, as GPT-2 has it, with the exact error function.
+/// `down(gelu(up(x)))`, as GPT-2 and BERT have it, with the exact error function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GeluMlp {
     up: Linear,
@@ -45,15 +45,16 @@ pub(crate) struct GeluMlp {
 }
 
 impl GeluMlp {
+    /// `up` and `down` are the names of its projections.
     pub(crate) fn new(
         b: &mut Builder,
-        name: &str,
+        [up, down]: [&str; 2],
         [d, wide]: [usize; 2],
         [std, residual_std]: [f32; 2],
     ) -> Result<Self, ModelError> {
         Ok(GeluMlp {
-            up: Linear::new(b, &format!("{name}.up_proj"), [wide, d], true, std)?,
-            down: Linear::new(b, &format!("{name}.down_proj"), [d, wide], true, residual_std)?,
+            up: Linear::new(b, up, [wide, d], true, std)?,
+            down: Linear::new(b, down, [d, wide], true, residual_std)?,
         })
     }
 
