@@ -163,9 +163,114 @@ def products(rounds):
     return {"peaks": peaks, "ratios": results, "ok": ok}
 
 
+def encoder(rounds):
+    """BERT-base's forward pass over 8 texts of 128 and of 512 tokens, against the best of four other engines."""
+    torch_bf16 = ("torch-bf16", "torch-autocast", "compiled-bf16")
+    peers = {"bf16": (*torch_bf16, "openvino-bf16"), "f32": ("torch-f32", "compiled-f32", "onnxruntime-f32", "openvino-f32")}
+    results, ok = {}, True
+    with tempfile.TemporaryDirectory() as weights:
+        ours, twin = OURS / "examples" / "encoder", [sys.executable, PEERS / "encoder.py"]
+        subprocess.run([ours, "--export", weights], check=True)
+        subprocess.run([*twin, "export", "--weights", weights], check=True)
+        for precision, engines in peers.items():
+            sides = {"aquifer": OnDemand([ours, "--precision", precision])}
+            for engine in engines:
+                sides[engine] = OnDemand([*twin, engine, "--weights", weights], {"GLIBC_TUNABLES": TUNED_MALLOC})
+            versions = {key: value for name in engines for key, value in sides[name].read().items()}
+            print(f"  {precision}: {', '.join(f'{key} {value}' for key, value in versions.items())}, tuned malloc")
+            # What is compiled is compiled here.
+            first = {name: side.steps(2)[1] for name, side in sides.items()}
+            times = interleave(sides, rounds, lambda side: side.steps(1)[0])
+            for length in first["aquifer"]:
+                seconds = {name: [step[length]["seconds"] for step in steps] for name, steps in times.items()}
+                hidden = first["aquifer"][length]["hidden"]
+                best = min(engines, key=lambda name: statistics.median(seconds[name]))
+                for name in sides:
+                    rate = 8 * int(length) / statistics.median(seconds[name])
+                    apart = max(abs(a - b) for a, b in zip(hidden, first[name][length]["hidden"]))
+                    ok = ok and apart < (0.1 if precision == "bf16" else 1e-4)
+                    line = f"    T {length:<4} {name:<16} {rate:8,.0f} tokens/s"
+                    if name == "aquifer":
+                        print(line)
+                        continue
+                    ratio = results[f"{length} {name}"] = compare(seconds[name], seconds["aquifer"])
+                    mark = " best" if name == best else ""
+                    print(f"{line}   aquifer: {show(ratio)}   hidden states {apart:.0e} apart{mark}")
+                    ok = ok and ratio[0] >= 1
+    return {"ratios": results, "ok": ok}
+
+
+def memory_bound(rounds):
+    """Norms, gates, softmax, rotary positions and AdamW beyond every cache: shares of bandwidth, and against PyTorch."""
+    about, ours, theirs, peaks = beyond_cache(rounds, "memory-bound", "memory_bound.py")
+    results, ok = {}, True
+    for name, seconds in ours.items():
+        forms = {form: theirs[form] for form in (name, f"{name} compiled") if form in theirs}
+        best = min(forms, key=lambda form: statistics.median(forms[form]))
+        share = share_of(about[name], seconds, peaks)
+        ratio = compare(forms[best], seconds)
+        form = "compiled" if best.endswith("compiled") else "eager"
+        print(f"  {name:<20} {statistics.median(seconds) * 1e3:7.2f} ms  {show_share(share)}   {show(ratio)}  {form}")
+        results[name] = {"share": share, "ratio": ratio}
+        ok = ok and share[0] >= 0.8 and ratio[0] >= 1
+    return {"peaks": peaks, "results": results, "ok": ok}
+
+
+def gemv(rounds):
+    """One row through a weight of [16384, 4096]: shares of bandwidth, and against PyTorch and NumPy."""
+    about, ours, theirs, peaks = beyond_cache(rounds, "matrix-vector", "gemv.py")
+    results, ok = {}, True
+    for name, seconds in ours.items():
+        share = share_of(about[name], seconds, peaks)
+        print(f"  {name:<26} {statistics.median(seconds) * 1e3:7.2f} ms  {show_share(share)}")
+        kind = next(kind for kind in ("f32", "bf16", "int8", "int4") if kind in name)
+        results[name] = {"share": share}
+        for peer in (peer for peer in theirs if peer.startswith(kind)):
+            ratio = results[name][peer] = compare(theirs[peer], seconds)
+            print(f"    {peer:<24} {statistics.median(theirs[peer]) * 1e3:7.2f} ms{'':<33}{show(ratio)}")
+            ok = ok and ratio[0] >= 1
+        ok = ok and (share[0] >= 0.9 or kind not in ("bf16", "int8"))
+    return {"peaks": peaks, "results": results, "ok": ok}
+
+
+def beyond_cache(rounds, suite, twin):
+    """What each of our cases is, both sides' seconds by name, and the best bandwidth that any round found."""
+    sides = {
+        "ours": OnDemand([OURS / "examples" / "beyond_cache", suite]),
+        "theirs": OnDemand([sys.executable, PEERS / twin], {"GLIBC_TUNABLES": TUNED_MALLOC}),
+    }
+    about, versions = sides["ours"].read(), sides["theirs"].read()
+    for side in sides.values():
+        side.steps(1)
+    measured = interleave(sides, rounds, lambda side: side.steps(1)[0])
+    peaks = {}
+    for step in measured["ours"]:
+        for traffic, speed in step.pop("bandwidth").items():
+            peaks[traffic] = max(speed, peaks.get(traffic, 0))
+    shown = ", ".join(f"{traffic} {speed / 1e9:.1f}" for traffic, speed in peaks.items())
+    print(f"  {', '.join(f'{key} {value}' for key, value in versions.items())}, tuned malloc; memory in GB/s: {shown}")
+    by_name = ({name: [step[name] for step in steps] for name in steps[0]} for steps in measured.values())
+    return about, *by_name, peaks
+
+
+def share_of(case, seconds, peaks):
+    """(share, lower, upper) of the bandwidth: bytes both read and written move at the speed of a copy."""
+    read, written = case["read"], case["written"]
+    both, kind = min(read, written), "read" if read > written else "write"
+    least = 2 * both / peaks["copy"] + abs(read - written) / peaks[kind]
+    return compare([least] * len(seconds), seconds)
+
+
+def show_share(share):
+    return f"{100 * share[0]:4.0f} %  (95 %: {100 * share[1]:.0f} to {100 * share[2]:.0f})"
+
+
 COMPARISONS = {
     "products": products,
     "attention": attention,
+    "encoder": encoder,
+    "memory_bound": memory_bound,
+    "gemv": gemv,
     "gpt_step": gpt_step,
     "gpt_step_large": gpt_step_large,
     "same_bits": same_bits,

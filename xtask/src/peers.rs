@@ -12,8 +12,11 @@ pub(crate) struct Args {
     rest: Vec<String>,
 }
 
+/// The engines that are compared, beside PyTorch and NumPy; `onnx` carries a model from one to another.
+const ENGINES: &[&str] = &["onnx==1.23.2", "onnxruntime==1.32.0", "openvino==2026.4.1"];
+
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let python = python_environment()?;
+    let python = python_environment(ENGINES)?;
     shell::run("our side", &mut cargo(&["build", "--release", "--workspace", "--examples", "--bins"]))?;
     let mut driver = Command::new(python);
     driver.arg(root().join("benches/peers/run.py")).args(args.rest).current_dir(root());

@@ -21,7 +21,7 @@ const PACKAGES: &[&str] =
 const FUZZ_SECONDS: u32 = 60;
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let python = python_environment()?;
+    let python = python_environment(&[])?;
     let browser = chromium()?;
     shell::run("the binary", &mut cargo(&["build", "--release"]))?;
     let mut tests = cargo(&["test", "--release", "-p", "aquifer-world", "--"]);
@@ -35,8 +35,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// A virtual environment under `target/`, made once; one named by `AQUIFER_PYTHON` is used as it is.
-pub(crate) fn python_environment() -> anyhow::Result<PathBuf> {
+/// A virtual environment under `target/` with these packages and `more`, made once; one named by `AQUIFER_PYTHON` is
+/// used as it is.
+pub(crate) fn python_environment(more: &[&str]) -> anyhow::Result<PathBuf> {
     if let Some(python) = std::env::var_os("AQUIFER_PYTHON") {
         return Ok(PathBuf::from(python));
     }
@@ -45,12 +46,13 @@ pub(crate) fn python_environment() -> anyhow::Result<PathBuf> {
     if !python.is_file() {
         shell::run("python environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     }
-    let modules: Vec<&str> = PACKAGES.iter().filter_map(|package| package.split('=').next()).collect();
+    let packages = || PACKAGES.iter().chain(more);
+    let modules: Vec<&str> = packages().filter_map(|package| package.split('=').next()).collect();
     let mut probe = Command::new(&python);
     probe.arg("-c").arg(format!("import {}", modules.join(", ")));
     if !probe.output().is_ok_and(|out| out.status.success()) {
         let mut pip = Command::new(&python);
-        shell::run("python packages", pip.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+        shell::run("python packages", pip.args(["-m", "pip", "install", "--quiet"]).args(packages()))?;
     }
     Ok(python)
 }

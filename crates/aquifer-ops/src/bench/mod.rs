@@ -1,6 +1,7 @@
 //! What each operator's `bench.rs` lists: cases with a shape, the bytes and operations they need, and a closure.
 //! One list and one timer serve `aquifer bench ops` and the examples.
 
+pub mod beyond_cache;
 pub mod flagperf;
 mod tables;
 pub mod timing;
@@ -183,6 +184,9 @@ pub(crate) const SHAPES: [[usize; 2]; 2] = [[2048, 384], [2048, 1536]];
 
 /// Rows enough to meet every path of a kernel, few enough for a reference in `f64`.
 pub(crate) const CHECKED_ROWS: usize = 37;
+
+/// And of rows no longer than this.
+pub(crate) const CHECKED_WIDTH: usize = 8192;
 
 #[cfg(test)]
 mod tests {

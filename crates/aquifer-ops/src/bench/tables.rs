@@ -17,7 +17,9 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
 }
 
 /// The row of this name over another shape, or the operator beside the tables.
-pub(super) fn sized(name: &str, shape: [usize; 2]) -> Option<Case> {
+pub(super) fn sized(name: &str, extents: &[usize]) -> Option<Case> {
+    let &[t, d] = extents else { return beside_matrices(name, extents) };
+    let shape = [t, d];
     let one = || UNARY.iter().find(|op| op.name == name).map(|op| unary(op, shape));
     let two = || BINARY.iter().find(|op| op.name == name).map(|op| binary(op, shape));
     let asked = || PREDICATES.iter().find(|op| op.name == name).map(|op| predicate(op, shape));
@@ -128,31 +130,36 @@ fn beside(name: &str, [t, d]: [usize; 2]) -> Option<Case> {
         "log_softmax" => {
             over("log_softmax", |x| _ = black_box(losses::log_softmax(&x.view(), 1).expect("floats")), 4 * t * d)
         }
-        // 64 channels in 32 groups, as the blocks of image models have them.
-        "group_norm" | "native_group_norm" => {
-            let shape = [t * d / (64 * 1024), 64, 1024];
-            Case::new("group_norm").shape(shape).traffic(4 * t * d, 4 * t * d).with(move || {
-                let (x, w) = (input(shape), input([64]));
-                move || {
-                    _ = black_box(
-                        convolution::group_norm(&x.view(), 32, &w.view(), &w.view(), 1e-5).expect("shapes fit"),
-                    )
-                }
-            })
-        }
         "triu" => over("triu", |x| _ = black_box(movement::triu(&x.view(), 0).expect("a matrix")), 4 * t * d),
         "outer" => Case::new("outer").shape([t, d]).traffic(4 * (t + d), 4 * t * d).with(move || {
             let (a, b) = (input([t]), input([d]));
             move || _ = black_box(products::outer(&a.view(), &b.view()).expect("vectors"))
         }),
-        "bmm" => {
-            const BATCH: usize = 16;
-            const SIDE: usize = 512;
+        _ => return None,
+    })
+}
+
+/// Operators over more axes than two.
+fn beside_matrices(name: &str, extents: &[usize]) -> Option<Case> {
+    Some(match (name, extents) {
+        // Two channels a group.
+        ("group_norm" | "native_group_norm", &[n, c, hw]) => {
+            let shape = [n, c, hw];
+            let numbers = shape.iter().product::<usize>();
+            Case::new("group_norm").shape(shape).traffic(4 * numbers, 4 * numbers).with(move || {
+                let (x, w) = (input(shape), input([c]));
+                let groups = c / 2;
+                move || {
+                    let (x, w) = (&x.view(), &w.view());
+                    _ = black_box(convolution::group_norm(x, groups, w, w, 1e-5).expect("shapes fit"));
+                }
+            })
+        }
+        ("bmm", &[batch, m, n, k]) => {
             let precision = Precision::Bf16(Bf16Order::native());
-            let numbers = BATCH * SIDE * SIDE;
-            let case = Case::new("bmm").shape([BATCH, SIDE, SIDE, SIDE]).precision(precision);
-            case.traffic(2 * 4 * numbers, 4 * numbers).flops(2 * numbers * SIDE).with(move || {
-                let (a, b) = (input([BATCH, SIDE, SIDE]), input([BATCH, SIDE, SIDE]));
+            let case = Case::new("bmm").shape([batch, m, n, k]).precision(precision).flops(2 * batch * m * n * k);
+            case.traffic(4 * batch * (m * k + k * n), 4 * batch * m * n).with(move || {
+                let (a, b) = (input([batch, m, k]), input([batch, k, n]));
                 move || _ = black_box(products::bmm(&a.view(), &b.view(), precision).expect("shapes fit"))
             })
         }

@@ -27,7 +27,7 @@ pub(crate) fn forward(name: &'static str, [t, d]: [usize; 2], kind: Gelu) -> Cas
         })
 }
 
-fn backward(name: &'static str, [t, d]: [usize; 2], kind: Gelu) -> Case {
+pub(crate) fn backward(name: &'static str, [t, d]: [usize; 2], kind: Gelu) -> Case {
     Case::new(name)
         .shape([t, d])
         .traffic(2 * 4 * t * d, 4 * t * d)

@@ -1,7 +1,7 @@
 //! Time and bandwidth.
 
 use super::{layer_norm, layer_norm_backward, reference, reference_backward};
-use crate::bench::{CHECKED_ROWS, Case, SHAPES, deviation, input, wide};
+use crate::bench::{CHECKED_ROWS, CHECKED_WIDTH, Case, SHAPES, deviation, input, wide};
 use crate::order::{Begin, TokenChains};
 use aquifer_tensor::Tensor;
 
@@ -20,13 +20,14 @@ pub(crate) fn forward([t, d]: [usize; 2]) -> Case {
             move || layer_norm(&x.view(), w.as_f32(), w.as_f32(), EPS, &mut out.view_mut()).expect("shapes fit")
         })
         .error(1e-5, move || {
+            let d = d.min(CHECKED_WIDTH);
             let (x, w, mut out) = (input([CHECKED_ROWS, d]), input([d]), Tensor::poisoned::<f32>([CHECKED_ROWS, d]));
             layer_norm(&x.view(), w.as_f32(), w.as_f32(), EPS, &mut out.view_mut()).expect("shapes fit");
             deviation(out.as_f32(), &reference(&wide(&x), &wide(&w), &wide(&w), f64::from(EPS)))
         })
 }
 
-fn backward([t, d]: [usize; 2]) -> Case {
+pub(crate) fn backward([t, d]: [usize; 2]) -> Case {
     fn run(x: &Tensor, w: &Tensor, dy: &Tensor, dx: &mut Tensor, [dw, db]: [&mut [f32]; 2]) {
         let (chains, dx) = (TokenChains::single(x.shape()[0], 256), &mut dx.view_mut());
         layer_norm_backward(&x.view(), w.as_f32(), EPS, &dy.view(), &chains, Begin::Fresh, dx, dw, db)

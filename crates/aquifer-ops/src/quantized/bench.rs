@@ -10,11 +10,14 @@ const COPIES_BYTES: usize = 128 << 20;
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
     let shapes = [[1, 4096, 4096], [8, 4096, 4096], [256, 4096, 4096], [1, 1536, 384]];
-    shapes.into_iter().flat_map(|shape| {
-        // The error is that against weights and activations as they were: roundings to 8 bits, or to 4.
-        [("linear int8", QuantFormat::INT8, 5e-2), ("linear int4", QuantFormat::INT4, 0.5)]
-            .map(|(name, format, budget)| case(name, shape, format, budget))
-    })
+    shapes.into_iter().flat_map(products)
+}
+
+/// With weights of eight bits, then of four.
+pub(crate) fn products(shape: [usize; 3]) -> [Case; 2] {
+    // The error is that against weights and activations as they were: roundings to 8 bits, or to 4.
+    [("linear int8", QuantFormat::INT8, 5e-2), ("linear int4", QuantFormat::INT4, 0.5)]
+        .map(|(name, format, budget)| case(name, shape, format, budget))
 }
 
 fn pack(n: usize, k: usize, format: QuantFormat) -> QuantizedWeight {

@@ -11,7 +11,7 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
 
 const EPS: f32 = 1e-6;
 
-fn forward([t, d]: [usize; 2]) -> Case {
+pub(crate) fn forward([t, d]: [usize; 2]) -> Case {
     Case::new("rms_norm")
         .shape([t, d])
         .traffic(4 * t * d, 4 * t * d)
@@ -26,7 +26,7 @@ fn forward([t, d]: [usize; 2]) -> Case {
         })
 }
 
-fn backward([t, d]: [usize; 2]) -> Case {
+pub(crate) fn backward([t, d]: [usize; 2]) -> Case {
     fn run(x: &Tensor, w: &Tensor, dy: &Tensor, dx: &mut Tensor, dw: &mut [f32]) {
         let (chains, dx) = (TokenChains::single(x.shape()[0], 256), &mut dx.view_mut());
         rms_norm_backward(&x.view(), w.as_f32(), EPS, &dy.view(), &chains, Begin::Fresh, dx, dw).expect("shapes fit");

@@ -24,7 +24,7 @@ pub(crate) fn forward([t, n]: [usize; 2]) -> Case {
         })
 }
 
-fn backward([t, n]: [usize; 2]) -> Case {
+pub(crate) fn backward([t, n]: [usize; 2]) -> Case {
     Case::new("softmax_backward")
         .shape([t, n])
         .traffic(2 * 4 * t * n, 4 * t * n)

@@ -16,7 +16,7 @@ fn inputs([t, d]: [usize; 2]) -> [Tensor; 2] {
     [0, t].map(|at| Tensor::from_f32(&both.as_f32()[at * d..(at + t) * d], [t, d]))
 }
 
-fn forward([t, d]: [usize; 2]) -> Case {
+pub(crate) fn forward([t, d]: [usize; 2]) -> Case {
     Case::new("swiglu")
         .shape([t, d])
         .traffic(2 * 4 * t * d, 4 * t * d)
@@ -32,7 +32,7 @@ fn forward([t, d]: [usize; 2]) -> Case {
         })
 }
 
-fn backward([t, d]: [usize; 2]) -> Case {
+pub(crate) fn backward([t, d]: [usize; 2]) -> Case {
     fn run([gate, up]: &[Tensor; 2], dy: &Tensor, [dgate, dup]: &mut [Tensor; 2]) {
         let (dgate, dup) = (&mut dgate.view_mut(), &mut dup.view_mut());
         swiglu_backward(&gate.view(), &up.view(), &dy.view(), dgate, dup).expect("shapes fit");

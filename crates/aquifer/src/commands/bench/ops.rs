@@ -6,7 +6,7 @@ use super::table::{Columns, percent, plus_minus, rate, seconds, shape};
 use crate::context::Context;
 use aquifer_ops::Precision;
 use aquifer_ops::bench::timing::{Flush, Plan, cold, warm};
-use aquifer_ops::bench::{Case, Error, cases, flagperf};
+use aquifer_ops::bench::{Case, Error, beyond_cache, cases, flagperf};
 use aquifer_ops::names::names;
 use aquifer_ops::peaks::{Caches, Level};
 use aquifer_record::PerfRecord;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Only operators whose name contains this; may be given several times
     #[arg(long, value_name = "NAME")]
     filter: Vec<String>,
-    /// A named list instead: `flagperf` is FlagPerf's 52 operator cases, with what is missing here
+    /// A named list instead of all operators
     #[arg(long, value_enum, value_name = "NAME")]
     suite: Option<Suite>,
     /// List the operators with their types, instruction sets and error budgets, and measure nothing
@@ -46,7 +46,31 @@ pub(crate) struct Args {
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
 enum Suite {
+    /// FlagPerf's 52 operator cases
     Flagperf,
+    /// What a training step does beside its products, over tensors that no cache holds
+    MemoryBound,
+    /// One row through weights that no cache holds
+    MatrixVector,
+}
+
+/// A case under the name its suite gives it.
+struct Named {
+    name: &'static str,
+    case: Case,
+    /// The suite's own extents, where these are smaller.
+    larger: Option<&'static [usize]>,
+}
+
+impl Named {
+    fn own(case: Case) -> Self {
+        Named { name: case.name, case, larger: None }
+    }
+
+    /// `linear bf16/pair`.
+    fn title(&self) -> String {
+        title(self.name, self.case.precision)
+    }
 }
 
 const COLUMNS: Columns = Columns(&[
@@ -65,21 +89,24 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if args.list && args.suite.is_none() {
         return list(&args.filter, ctx);
     }
-    let (suite, all, missing) = match args.suite {
-        None => ("ops", cases().map(|case| (case.name, case)).collect(), Vec::new()),
+    let (suite, all): (_, Vec<Named>) = match args.suite {
+        None => ("ops", cases().map(Named::own).collect()),
+        Some(Suite::MemoryBound) => {
+            ("memory-bound", beyond_cache::memory_bound().into_iter().map(Named::own).collect())
+        }
+        Some(Suite::MatrixVector) => {
+            ("matrix-vector", beyond_cache::matrix_vector().into_iter().map(Named::own).collect())
+        }
         Some(Suite::Flagperf) => {
-            let (here, missing): (Vec<_>, Vec<_>) = flagperf::suite().into_iter().partition(|e| e.case.is_some());
-            let here = here.into_iter().filter_map(|entry| Some((entry.name, entry.case?))).collect();
-            ("flagperf", here, missing.into_iter().map(|entry| entry.name).collect())
+            let named =
+                |entry: flagperf::Entry| entry.case.map(|case| Named { name: entry.name, case, larger: entry.larger });
+            ("flagperf", flagperf::suite().into_iter().filter_map(named).collect())
         }
     };
     let chosen = choose(all, &args.filter)?;
-    if !missing.is_empty() && args.filter.is_empty() {
-        ctx.say(format!("{} of FlagPerf's operators are not here yet: {}", missing.len(), missing.join(", ")));
-    }
     if args.list {
-        for (name, case) in chosen {
-            println!("{name:<24} {}", shape(&case.shape.iter().map(|&n| n as u64).collect::<Vec<_>>()));
+        for named in chosen {
+            println!("{:<26} {:<20} {}", named.title(), extents(&named.case.shape), smaller(named.larger));
         }
         return Ok(());
     }
@@ -91,14 +118,15 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if !ctx.json {
         println!("{}", COLUMNS.head());
     }
-    let total = chosen.len();
+    let (total, shrunk) = (chosen.len(), chosen.iter().filter(|named| named.larger.is_some()).count());
     let mut done = 0;
-    for (name, case) in chosen {
+    for named in chosen {
         if ctx.stop().requested() {
             break;
         }
+        let case = &named.case;
         let error = *errors.entry((case.name, case.precision)).or_insert_with(|| case.measure_error());
-        let [warm, cold] = measure(name, case, error, &plan, &mut flush, &roof, &caches, &stamp);
+        let [warm, cold] = measure(named, error, &plan, &mut flush, &roof, &caches, &stamp);
         if !ctx.json {
             println!("{}", row(&warm, &cold));
         }
@@ -107,24 +135,35 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         done += 1;
     }
     records.finish()?;
+    if shrunk > 0 {
+        ctx.say(format!(
+            "{shrunk} of {total} are smaller than their suite has them; `--list` and the records say how large"
+        ));
+    }
     ctx.go_on(&format!("stopped after {done} of {total} operators"))
 }
 
-/// A case under the name its suite gives it.
-type Named = (&'static str, Case);
-
 /// The cases whose name or precision holds one of `filters`; all without any.
 fn choose(all: Vec<Named>, filters: &[String]) -> anyhow::Result<Vec<Named>> {
-    let title = |(name, case): &Named| title(name, case.precision);
-    let names: BTreeSet<String> = all.iter().map(title).collect();
+    let names: BTreeSet<String> = all.iter().map(Named::title).collect();
     for filter in filters {
         if !names.iter().any(|name| name.contains(filter.as_str())) {
             return Err(unknown(filter, names.iter().map(String::as_str)));
         }
     }
     let wanted =
-        |case: &Named| filters.is_empty() || filters.iter().any(|filter| title(case).contains(filter.as_str()));
+        |named: &Named| filters.is_empty() || filters.iter().any(|filter| named.title().contains(filter.as_str()));
     Ok(all.into_iter().filter(wanted).collect())
+}
+
+/// `2048×384`.
+fn extents(all: &[usize]) -> String {
+    shape(&all.iter().map(|&n| n as u64).collect::<Vec<_>>())
+}
+
+/// `of 1024×1024×1024`.
+fn smaller(larger: Option<&'static [usize]>) -> String {
+    larger.map_or_else(String::new, |larger| format!("of {}", extents(larger)))
 }
 
 /// `linear bf16/pair`.
@@ -217,8 +256,7 @@ fn list(filters: &[String], ctx: &Context) -> anyhow::Result<()> {
 
 /// Warm and cold.
 fn measure(
-    name: &str,
-    case: Case,
+    named: Named,
     error: Option<Error>,
     plan: &Plan,
     flush: &mut Flush,
@@ -226,10 +264,12 @@ fn measure(
     caches: &Caches,
     stamp: &Stamp,
 ) -> [PerfRecord; 2] {
+    let Named { name, case, larger } = named;
+    let facts = larger.map(|larger| ("the suite's shape".to_owned(), extents(larger)));
     let held = Level::holding(case.held(), aquifer_tensor::threads::count(), caches);
     let dtype = case.arithmetic;
     let (precision, read, written, flops) = (case.precision, case.read, case.written, case.flops as f64);
-    let extents: Vec<u64> = case.shape.iter().map(|&n| n as u64).collect();
+    let all: Vec<u64> = case.shape.iter().map(|&n| n as u64).collect();
     let mut call = case.prepare();
     let measured =
         [(State::Warm, held, warm(&mut call, plan)), (State::Cold, Level::Dram, cold(&mut call, flush, plan))];
@@ -242,7 +282,8 @@ fn measure(
             level: Some(level.into()),
             limit: bound.as_ref().map(|bound| bound.limit.clone()),
             share_of_peak: bound.map(|bound| bound.seconds / record.median),
-            shape: extents.clone(),
+            shape: all.clone(),
+            facts: facts.clone().into_iter().collect(),
             dtype: Some("f32".into()),
             precision: precision.map(|precision| precision.name().into()),
             read_bytes: Some(read as u64),
@@ -285,10 +326,10 @@ mod tests {
 
     #[test]
     fn filters_choose_by_name_and_precision_and_unknown_ones_suggest() {
-        let all = || cases().map(|case| (case.name, case)).collect::<Vec<_>>();
+        let all = || cases().map(Named::own).collect::<Vec<_>>();
         let names = |filters: &[&str]| -> Vec<String> {
             let filters: Vec<String> = filters.iter().map(ToString::to_string).collect();
-            choose(all(), &filters).unwrap().iter().map(|(name, case)| title(name, case.precision)).collect()
+            choose(all(), &filters).unwrap().iter().map(Named::title).collect()
         };
         assert!(names(&["softmax"]).iter().all(|name| name.contains("softmax")));
         assert!(names(&["linear f32"]).iter().all(|name| name == "linear f32"));
