@@ -4,8 +4,8 @@
 //! Every figure is the best of many calls, so that a busy machine shows what the code can do; on one thread it is
 //! processor time, which does not run while other processes do.
 
-mod peak;
-
+use aquifer_ops::bench::timing::Plan;
+use aquifer_ops::peaks::peak;
 use aquifer_ops::{Begin, PackedWeight, Precision, TokenChains, linear, linear_weight_grad};
 use aquifer_tensor::random::Stream;
 use aquifer_tensor::{Isa, Tensor, isa, threads};
@@ -22,14 +22,14 @@ fn main() {
         threads::set_count(n);
     }
     println!("{} · {} threads", isa::active(), threads::count());
-    let peaks = peak::peaks(2000);
-    println!("register peaks, GFLOP/s: f32 FMA {:.0}, vdpbf16ps {:.0}", peaks.f32, peaks.bf16);
+    let [f32, bf16] = ["f32", "bf16"].map(|dtype| peak(dtype, &Plan { samples: 2000, seconds: 0.0 }) / 1e9);
+    println!("register peaks, GFLOP/s: f32 {f32:.0}, bf16 {bf16:.0}");
     let wanted = value("--precision").and_then(|name| Precision::from_name(name));
     for precision in
         wanted.map_or_else(|| ["bf16/pair", "bf16/tile", "f32"].map(Precision::from_name).to_vec(), |p| vec![Some(p)])
     {
         let precision = precision.expect("names of precisions");
-        let peak = if precision.name() == "bf16/pair" && peaks.bf16 > 0.0 { peaks.bf16 } else { peaks.f32 };
+        let peak = if precision.name() == "bf16/pair" && bf16 > 0.0 { bf16 } else { f32 };
         println!("\n{precision}, m x n x k");
         for (m, n, k) in [
             (1024, 1024, 1024),

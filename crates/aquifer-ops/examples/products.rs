@@ -8,9 +8,9 @@
 //! weight packed before (`… packed`); and of bf16 into bf16 (`bf16 out`). The first line holds the register peaks in
 //! GFLOP/s. `--on-demand` reads numbers from standard input and runs so many rounds for each.
 
-mod peak;
-
+use aquifer_ops::bench::timing::Plan;
 use aquifer_ops::order::MIN_SHARD;
+use aquifer_ops::peaks::peak;
 use aquifer_ops::{PackedWeight, Precision, linear};
 use aquifer_tensor::random::Stream;
 use aquifer_tensor::{Bf16, Tensor, threads};
@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(n) = value("--threads") {
         threads::set_count(n.parse()?);
     }
-    let peaks = peak::peaks(500);
-    println!("{{\"f32\": {:.1}, \"bf16\": {:.1}}}", peaks.f32, peaks.bf16);
+    let [f32, bf16] = ["f32", "bf16"].map(|dtype| peak(dtype, &Plan { samples: 500, seconds: 0.0 }) / 1e9);
+    println!("{{\"f32\": {f32:.1}, \"bf16\": {bf16:.1}}}");
     let mut products: Vec<Product> = SHAPES.into_iter().map(Product::new).collect::<Result<_, _>>()?;
     let mut round = || -> Result<(), Box<dyn Error>> {
         let shapes: Result<Vec<String>, _> = products.iter_mut().map(Product::once).collect();

@@ -16,6 +16,6 @@ mod run;
 mod sections;
 
 pub use compare::compare_report;
-pub use perf::{PerfSet, perf_report, units};
+pub use perf::{PerfSet, perf_report};
 pub use plot::{Curve, line_chart};
 pub use run::{run_report, write_run_report};

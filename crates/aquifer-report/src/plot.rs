@@ -1,5 +1,6 @@
 //! Line charts as SVG.
 
+use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
 
 /// One line of a chart.
@@ -87,16 +88,20 @@ fn draw(
         }
     }
     if curves.len() > 1 {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(226, 231, 237))
-            .label_font(("sans-serif", 13))
-            .draw()?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
     }
     area.present()?;
     Ok(())
+}
+
+/// The names of what was drawn, in a corner.
+pub(crate) fn legend<'a, B: DrawingBackend + 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, B, C>,
+    corner: SeriesLabelPosition,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let labels = &mut chart.configure_series_labels();
+    labels.position(corner).background_style(WHITE.mix(0.85)).border_style(RGBColor(226, 231, 237));
+    labels.label_font(("sans-serif", 13)).draw()
 }
 
 /// `600`, `1.2k`, `3M`, `0.25`: no zeros that say nothing.

@@ -29,6 +29,12 @@ pub fn arithmetic() -> Vec<Arithmetic> {
     std::iter::once(plain).chain(others).collect()
 }
 
+/// The best that operands of `dtype` reach on all threads, by whatever instructions; zero without any.
+pub fn peak(dtype: &str, plan: &Plan) -> f64 {
+    let kinds = arithmetic().into_iter().filter(|kind| kind.dtype == dtype);
+    kinds.flat_map(|kind| kind.measure(threads::count(), plan).samples).fold(0.0, f64::max)
+}
+
 impl Arithmetic {
     /// Operations a second on `threads` threads at once.
     pub fn measure(&self, threads: usize, plan: &Plan) -> Rates {

@@ -8,7 +8,7 @@ mod caches;
 mod memory;
 mod wake;
 
-pub use arithmetic::{Arithmetic, arithmetic};
+pub use arithmetic::{Arithmetic, arithmetic, peak};
 pub use caches::Caches;
 pub use memory::{Level, Traffic, bandwidth};
 pub use wake::{Region, region};

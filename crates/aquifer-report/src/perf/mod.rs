@@ -3,7 +3,6 @@
 mod compare;
 mod roofline;
 mod tables;
-pub mod units;
 
 use crate::html::{escape, page, section};
 use aquifer_record::PerfRecord;

@@ -1,6 +1,6 @@
 //! The roofline: what a machine allows at each intensity, and how near operators come.
 
-use crate::plot::COLOURS;
+use crate::plot::{COLOURS, legend};
 use aquifer_record::PerfRecord;
 use aquifer_record::perf::{Roof, State};
 use plotters::prelude::*;
@@ -35,7 +35,7 @@ fn draw(
     let x_low = all().map(|p| p.0).fold(0.25, f64::min) / 2.0;
     let x_high = all().map(|p| p.0).fold(64.0, f64::max) * 4.0;
     let y_low = all().map(|p| p.1).fold(highest / 100.0, f64::min) / 2.0;
-    let y_high = highest * 3.0;
+    let y_high = all().map(|p| p.1).fold(highest, f64::max) * 3.0;
     let area = SVGBackend::with_string(svg, (860, 460)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -78,13 +78,7 @@ fn draw(
         let series = chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, colour.mix(0.8).filled())))?;
         series.label(kind.clone()).legend(move |(x, y)| Circle::new((x + 9, y), 4, colour.filled()));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(RGBColor(226, 231, 237))
-        .label_font(("sans-serif", 13))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     area.present()?;
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! Tables of records, one kind each.
 
-use super::units::{rate, seconds, shape as extents};
 use crate::html::{bar, escape, table};
 use aquifer_record::PerfRecord;
-use aquifer_record::figures::count;
+use aquifer_record::figures::{count, duration, extents, rate};
 use aquifer_record::perf::{Roof, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -47,7 +46,7 @@ pub(super) fn tiles(roof: &Roof, records: &[PerfRecord]) -> String {
     }
     let waking = records.iter().rfind(|r| r.suite == "device" && r.unit == "s");
     if let Some(record) = waking {
-        tile(seconds(record.median), &record.name);
+        tile(duration(record.median), &record.name);
     }
     if tiles.is_empty() { tiles } else { format!("<div class=\"tiles\">\n{tiles}</div>\n") }
 }
@@ -84,8 +83,8 @@ pub(super) fn operators(records: &[&PerfRecord]) -> String {
         vec![
             named(r),
             shape(r),
-            format!("{} <span class=\"soft\">{}</span>", seconds(r.median), spread(r)),
-            cold.get(&place(r)).map_or("–".into(), |s| seconds(*s)),
+            format!("{} <span class=\"soft\">{}</span>", duration(r.median), spread(r)),
+            cold.get(&place(r)).map_or("–".into(), |s| duration(*s)),
             speed,
             share(r),
             error,
@@ -143,7 +142,7 @@ pub(super) fn shape(r: &PerfRecord) -> String {
 /// A record's own quantity.
 pub(super) fn value(r: &PerfRecord, value: f64) -> String {
     match r.unit.as_str() {
-        "s" => seconds(value),
+        "s" => duration(value),
         "of the rated peak" => format!("{:.1} % of the rated peak", 100.0 * value),
         unit => escape(&rate(value, unit)),
     }

@@ -1,7 +1,7 @@
 //! `aquifer bench device`
 
 use super::measure::{Measuring, Records, Stamp};
-use super::table::{Columns, plus_minus, rate, seconds};
+use super::table::{Columns, duration, plus_minus, rate};
 use crate::context::Context;
 use aquifer_ops::bench::timing::Plan;
 use aquifer_ops::peaks::{Caches, Level, Region, Traffic, arithmetic, bandwidth, region};
@@ -83,7 +83,7 @@ fn row(record: &PerfRecord) -> String {
         (_, _, Some(level)) => format!("{} {level}", record.name),
         _ => record.name.clone(),
     };
-    let show = |value: f64| if record.unit == "s" { seconds(value) } else { rate(value, &record.unit) };
+    let show = |value: f64| if record.unit == "s" { duration(value) } else { rate(value, &record.unit) };
     let spread = plus_minus(record.median, record.low.unwrap_or(f64::NAN), record.high.unwrap_or(f64::NAN));
     let (threads, best) = (record.threads.unwrap_or(1), record.best.unwrap_or(record.median));
     COLUMNS.row(&[label, threads.to_string(), show(record.median), spread, show(best)])

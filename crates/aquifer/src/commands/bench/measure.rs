@@ -92,6 +92,16 @@ impl<'a> Records<'a> {
 
     /// Writes `--out`, if that was asked for.
     pub(super) fn finish(self) -> anyhow::Result<()> {
+        // Split rungs may exceed the peak of the f32 they stand in for.
+        let split = |record: &PerfRecord| record.precision.as_deref().is_some_and(|name| name.starts_with("bf16x"));
+        let beyond = |record: &&PerfRecord| record.share_of_peak.is_some_and(|share| share > 1.15) && !split(record);
+        match self.kept.iter().filter(beyond).count() {
+            0 => (),
+            n => self.ctx.say(format!(
+                "{n} shares lie well above 100 %: something disturbed the peaks. Measure them by `aquifer bench device \
+                 --out FILE` while nothing else runs, and give them by `--device FILE`"
+            )),
+        }
         if let Some(path) = &self.out {
             perf::write(path, &self.kept).context("writing the records")?;
             self.ctx.say(format!("{} records: {}", self.kept.len(), path.display()));

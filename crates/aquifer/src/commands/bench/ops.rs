@@ -2,7 +2,7 @@
 
 use super::device;
 use super::measure::{Measuring, Records, Stamp, unknown};
-use super::table::{Columns, percent, plus_minus, rate, seconds, shape};
+use super::table::{Columns, duration, extents, percent, plus_minus, rate};
 use crate::context::Context;
 use aquifer_ops::Precision;
 use aquifer_ops::bench::timing::{Flush, Plan, cold, warm};
@@ -106,7 +106,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let chosen = choose(all, &args.filter)?;
     if args.list {
         for named in chosen {
-            println!("{:<26} {:<20} {}", named.title(), extents(&named.case.shape), smaller(named.larger));
+            println!("{:<26} {:<20} {}", named.title(), shape(&named.case.shape), smaller(named.larger));
         }
         return Ok(());
     }
@@ -157,13 +157,13 @@ fn choose(all: Vec<Named>, filters: &[String]) -> anyhow::Result<Vec<Named>> {
 }
 
 /// `2048×384`.
-fn extents(all: &[usize]) -> String {
-    shape(&all.iter().map(|&n| n as u64).collect::<Vec<_>>())
+fn shape(all: &[usize]) -> String {
+    extents(&all.iter().map(|&n| n as u64).collect::<Vec<_>>())
 }
 
 /// `of 1024×1024×1024`.
 fn smaller(larger: Option<&'static [usize]>) -> String {
-    larger.map_or_else(String::new, |larger| format!("of {}", extents(larger)))
+    larger.map_or_else(String::new, |larger| format!("of {}", shape(larger)))
 }
 
 /// `linear bf16/pair`.
@@ -265,7 +265,7 @@ fn measure(
     stamp: &Stamp,
 ) -> [PerfRecord; 2] {
     let Named { name, case, larger } = named;
-    let facts = larger.map(|larger| ("the suite's shape".to_owned(), extents(larger)));
+    let facts = larger.map(|larger| ("the suite's shape".to_owned(), shape(larger)));
     let held = Level::holding(case.held(), aquifer_tensor::threads::count(), caches);
     let dtype = case.arithmetic;
     let (precision, read, written, flops) = (case.precision, case.read, case.written, case.flops as f64);
@@ -310,10 +310,10 @@ fn row(warm: &PerfRecord, cold: &PerfRecord) -> String {
     let share = warm.share_of_peak.zip(warm.limit.as_ref());
     COLUMNS.row(&[
         title,
-        shape(&warm.shape),
-        seconds(warm.median),
+        extents(&warm.shape),
+        duration(warm.median),
         plus_minus(warm.median, warm.low.unwrap_or(f64::NAN), warm.high.unwrap_or(f64::NAN)),
-        seconds(cold.median),
+        duration(cold.median),
         speed,
         share.map_or("–".to_owned(), |(share, limit)| format!("{} {limit}", percent(share))),
         warm.error.map_or("–".to_owned(), |error| if error == 0.0 { "0".into() } else { format!("{error:.0e}") }),

@@ -1,6 +1,6 @@
 //! Numbers for people, in at most a hundred columns.
 
-pub(super) use aquifer_report::units::{rate, seconds, shape};
+pub(super) use aquifer_record::figures::{duration, extents, rate};
 
 /// `87 %`.
 pub(super) fn percent(share: f64) -> String {

@@ -5,7 +5,7 @@ mod work;
 
 use super::measure::{Measuring, Records, Stamp, unknown};
 use super::ops::roof;
-use super::table::{Columns, percent, plus_minus, rate, seconds};
+use super::table::{Columns, duration, percent, plus_minus, rate};
 use crate::context::Context;
 use anyhow::Context as _;
 use aquifer_ops::Precision;
@@ -160,7 +160,7 @@ fn row(record: &PerfRecord) -> String {
     let share = record.share_of_peak.zip(record.limit.as_ref());
     let line = COLUMNS.row(&[
         record.name.clone(),
-        seconds(per_call),
+        duration(per_call),
         plus_minus(record.median, record.low.unwrap_or(f64::NAN), record.high.unwrap_or(f64::NAN)),
         rate(record.median, &record.unit),
         rate(record.flops.unwrap_or(0.0) * record.median, "FLOP/s"),
