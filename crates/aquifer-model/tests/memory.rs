@@ -7,27 +7,8 @@ use aquifer_grad::{Gradients, Params, StepLanes};
 use aquifer_model::{Decoder, DecoderConfig, Gpt, GptConfig, TokenBatch};
 use aquifer_ops::{AdamW, Bf16Order, Precision, adamw};
 use aquifer_tensor::{Tensor, memory, threads};
-use std::alloc::{GlobalAlloc, Layout, System};
+use aquifer_testkit::allocation::Noting;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-/// Notes the largest piece of ordinary memory that anybody asks for.
-struct Noting;
-
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: the system's allocator does the work.
-unsafe impl GlobalAlloc for Noting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Relaxed);
-        // SAFETY: by the caller's word.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: by the caller's word.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Noting = Noting;
@@ -147,12 +128,12 @@ fn what_is_planned_is_what_is_held_and_steps_repeat_without_new_memory() {
             steps(&mut made, &batch, lanes, micro, 5, |done| match done {
                 2 => {
                     taken.store(memory::taken_blocks(), Relaxed);
-                    LARGEST.store(0, Relaxed);
+                    Noting::take_largest();
                 }
                 5 => {
                     assert_eq!(memory::taken_blocks(), taken.load(Relaxed), "{told}: steps go on taking buffers");
                     let rows = micro * lanes.grain_len;
-                    let largest = LARGEST.load(Relaxed);
+                    let largest = Noting::take_largest();
                     println!("{told}: at most {largest} bytes at once from the system for {rows} rows");
                     assert!(largest <= 4096 + 4 * rows, "{told}: {largest} bytes at once from the system");
                 }

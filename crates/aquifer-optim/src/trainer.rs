@@ -207,6 +207,12 @@ impl Trainer {
         self.decoder
     }
 
+    /// Frees gradients and moments: there is no more to learn, only a model to be looked at and written.
+    pub fn rest(&mut self) {
+        self.grads = Gradients::new(&self.decoder.params);
+        self.optimizer = OptimizerState::none(self.config.optimizer.method);
+    }
+
     /// The model of the lowest held-out loss, from its checkpoint; `None` if there is none.
     ///
     /// # Errors

@@ -10,6 +10,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod allocation;
+
 mod close;
 mod fixture;
 mod gradient;

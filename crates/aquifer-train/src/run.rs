@@ -240,6 +240,8 @@ fn carry_out(
     let recorder = &mut Recorder { writer, path: metrics, inner: watch, counted: &mut counted };
     let outcome = trainer.run(recorder, progress, stop)?;
     let peak = counted.peak();
+    // So that a second model, the best one, fits where training did.
+    trainer.rest();
     let model = run.model();
     if let Outcome::Finished(last) = outcome {
         finish(job, &recipe, &trainer, last, manifest, progress)?;

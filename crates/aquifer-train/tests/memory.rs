@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use aquifer_record::{RunFolder, Silent, Stop};
+use aquifer_optim::Watch;
+use aquifer_record::{FileError, MetricLine, RunFolder, Silent, Stop};
 use aquifer_tensor::memory;
 use aquifer_train::{Job, Places, Recipe, run_recipe};
 use std::path::Path;
@@ -41,6 +42,18 @@ sample_every = 2
     Recipe::parse(&text, Path::new("tiny.toml"), &[]).unwrap()
 }
 
+/// Asks for a stop after this step.
+struct StopAfter(u64, Stop);
+
+impl Watch for StopAfter {
+    fn line(&mut self, line: &MetricLine) -> Result<(), FileError> {
+        if line.step == self.0 {
+            self.1.request();
+        }
+        Ok(())
+    }
+}
+
 #[test]
 fn what_was_told_is_what_was_held() {
     let dir = tempfile::tempdir().unwrap();
@@ -59,21 +72,26 @@ fn what_was_told_is_what_was_held() {
     {
         let recipe = recipe(method, precision, micro, dropout, tied);
         let run = RunFolder::create(&dir.path().join("runs"), &format!("run{i}")).unwrap();
-        let job = Job {
-            recipe: &recipe,
-            reasons: &[],
-            places: &places,
-            run: &run,
-            resume: false,
-            memory_limit: 1 << 30,
-            around: None,
-            cpu: "a test's",
-            command: &[],
-        };
-        let trained = run_recipe(&job, &mut (), &Silent, &Stop::new()).unwrap();
-        let (told, held) = (trained.forecast.memory_bytes, trained.forecast.outcome.unwrap().memory_bytes);
-        println!("{method}, {precision}, {micro} grains at once: told {told}, held {held}");
-        assert_eq!(told, held, "{method}, {precision}, {micro} grains at once: {:?}", trained.forecast.memory_parts);
+        // Stopped on its way, and gone on with: both sittings hold what was told.
+        for (resume, stop_after) in [(false, 3), (true, u64::MAX)] {
+            let job = Job {
+                recipe: &recipe,
+                reasons: &[],
+                places: &places,
+                run: &run,
+                resume,
+                memory_limit: 1 << 30,
+                around: None,
+                cpu: "a test's",
+                command: &[],
+            };
+            let stop = Stop::new();
+            let trained = run_recipe(&job, &mut StopAfter(stop_after, stop.clone()), &Silent, &stop).unwrap();
+            let (told, held) = (trained.forecast.memory_bytes, trained.forecast.outcome.unwrap().memory_bytes);
+            let what = format!("{method}, {precision}, {micro} grains at once, resumed: {resume}");
+            println!("{what}: told {told}, held {held}");
+            assert_eq!(told, held, "{what}: {:?}", trained.forecast.memory_parts);
+        }
         assert_eq!((memory::live_bytes(), memory::reserved_bytes()), (0, 0), "a run leaves nothing behind");
     }
 }

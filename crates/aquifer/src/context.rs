@@ -61,11 +61,13 @@ impl Context {
             })?;
             anyhow::ensure!(aquifer_tensor::isa::force(isa), "this machine has no {isa}");
         }
+        let memory = globals.memory.unwrap_or_else(limits::memory_bytes);
+        aquifer_tensor::memory::set_limit(memory as usize);
         let progress: Box<dyn Progress> = if globals.quiet { Box::new(Silenced) } else { Box::new(Terminal::new()) };
         let data_folders = std::env::var_os("AQUIFER_DATA").map(PathBuf::from).into_iter().collect();
         Ok(Context {
             threads: aquifer_tensor::threads::count(),
-            memory: globals.memory.unwrap_or_else(limits::memory_bytes),
+            memory,
             seed: globals.seed,
             json: globals.json,
             quiet: globals.quiet,

@@ -41,7 +41,8 @@ impl Activations {
         let strips = out.strips();
         let one = |strip: usize| {
             let taken = strip_rows(layout, strip, rows);
-            let mut values = vec![0.0; padded];
+            let mut values = Tensor::zeros::<f32>([padded]);
+            let values = values.as_f32_mut();
             // SAFETY: the parts of different strips are disjoint, and there is room for all rows.
             let (quads, scales) = unsafe {
                 (
@@ -54,7 +55,7 @@ impl Activations {
             };
             for row in taken.clone() {
                 read_row(x, row, &mut values[..shape.k]);
-                quantise_on(isa, &values, shape, layout, row - taken.start, taken.len(), quads, scales);
+                quantise_on(isa, values, shape, layout, row - taken.start, taken.len(), quads, scales);
             }
         };
         if strips <= ALONE {

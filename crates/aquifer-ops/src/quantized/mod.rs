@@ -33,7 +33,7 @@ use crate::OpError;
 use crate::matmul::{check_f32, check_float, check_matrix};
 use activations::Activations;
 use aquifer_tensor::threads::{self, SendPtr, parallel_for};
-use aquifer_tensor::{Isa, View, ViewMut, isa};
+use aquifer_tensor::{Isa, Tensor, View, ViewMut, isa};
 use kernel::{Left, MAX_ROWS, Strips, Tile};
 use std::ops::Range;
 use weight::{Depth, PANEL};
@@ -114,9 +114,11 @@ impl Product<'_> {
         parallel_for(blocks * pieces, |task| {
             let (block, piece) = (task / pieces, task % pieces);
             let strips = block * strips / blocks..(block + 1) * strips / blocks;
-            let mut sums = vec![[[[0.0; PANEL]; MAX_ROWS]; MAX_LEVELS + 1]; strips.len()];
+            let mut sums = Tensor::zeros::<f32>([strips.len(), MAX_LEVELS + 1, MAX_ROWS, PANEL]);
+            let (tiles, _) = sums.as_f32_mut().as_chunks_mut::<PANEL>().0.as_chunks_mut::<MAX_ROWS>();
+            let (sums, _) = tiles.as_chunks_mut();
             for panel in piece * panels / pieces..(piece + 1) * panels / pieces {
-                self.panel(strips.clone(), panel, &mut sums);
+                self.panel(strips.clone(), panel, sums);
             }
         });
     }
