@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The prediction, and once the run is over what happened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// Peak bytes of tensors.
+    /// Peak bytes of tensors and of kernels' working memory, over steps and evaluations.
     pub memory_bytes: u64,
     /// What the memory is for: parameters, optimiser, activations, ….
     pub memory_parts: Vec<(String, u64)>,
@@ -62,7 +62,7 @@ pub struct Whole {
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Peak bytes of tensors.
+    /// Peak bytes, counted as they were forecast: samples drawn between steps are left out.
     pub memory_bytes: u64,
     /// Seconds of training.
     pub seconds: f64,
