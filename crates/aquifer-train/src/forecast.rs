@@ -93,26 +93,40 @@ pub fn memory_parts(
     Ok(planned.parts.into_iter().map(|(what, bytes)| (what.to_owned(), bytes as u64)).collect())
 }
 
-/// Refuses a run that cannot fit, saying what to change.
+/// Refuses a run that cannot fit, saying what to change; `needed_with` plans it with other micro-batches.
 ///
 /// # Errors
-/// [`RunError::Memory`].
-pub fn check_memory(parts: &[(String, u64)], limit: u64, train: &TrainConfig) -> Result<u64, RunError> {
-    let needed: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
+/// [`RunError::Memory`], and those of a plan.
+pub fn check_memory(
+    parts: &[(String, u64)],
+    limit: u64,
+    train: &TrainConfig,
+    mut needed_with: impl FnMut(usize) -> Result<u64, RunError>,
+) -> Result<u64, RunError> {
+    let needed = total(parts);
     if needed <= limit {
         return Ok(needed);
     }
+    // The largest micro-batch that fits, between one that does (none at all) and one that does not.
+    let (mut fits, mut fails) = (0, train.micro_batch.min(train.grains_per_step));
+    while fails - fits > 1 {
+        let micro = fits.midpoint(fails);
+        if needed_with(micro)? <= limit { fits = micro } else { fails = micro }
+    }
     let activations: u64 = parts.iter().filter(|(what, _)| what.contains("activation")).map(|(_, bytes)| bytes).sum();
-    let rest = needed - activations;
-    let advice = if train.micro_batch > 1 && rest + activations / train.micro_batch as u64 <= limit {
-        let fits = ((limit - rest) as f64 / (activations as f64 / train.micro_batch as f64)) as usize;
-        format!("set `batch.micro` to {} or less (it is {}; the result stays the same)", fits.max(1), train.micro_batch)
-    } else if rest <= limit {
+    let advice = if fits > 0 {
+        format!("set `batch.micro` to {fits} (it is {}; the result stays the same)", train.micro_batch)
+    } else if needed - activations <= limit {
         format!("shorten `batch.sequence` (it is {})", train.grain_len)
     } else {
         "choose a smaller model (`model.width`, `model.layers`) or vocabulary".to_owned()
     };
     Err(RunError::Memory { needed, limit, advice })
+}
+
+/// The bytes of all parts.
+pub(crate) fn total(parts: &[(String, u64)]) -> u64 {
+    parts.iter().map(|(_, bytes)| bytes).sum()
 }
 
 /// The forecast of a run of `train.schedule.steps` steps that also looks at `eval_tokens` held-out tokens; what is
@@ -127,19 +141,19 @@ pub fn forecast(
     let steps = train.schedule.steps;
     // A forward pass alone is a third of a step.
     let in_steps = eval_tokens as f64 / calibration.tokens_per_step.max(1) as f64 / 3.0;
-    let total = |step: f64| step * (steps as f64 + in_steps);
+    let all = |step: f64| step * (steps as f64 + in_steps);
     let fastest = calibration.step_seconds.first().copied().unwrap_or(0.0);
     let slowest = calibration.step_seconds.last().copied().unwrap_or(0.0);
     Forecast {
-        memory_bytes: parts.iter().map(|(_, bytes)| bytes).sum(),
+        memory_bytes: total(&parts),
         memory_parts: parts,
         memory_limit_bytes: limit,
         document_bytes: 0,
         whole: None,
         seconds: Estimate {
-            expected: total(calibration.median_seconds()),
-            low: 0.9 * total(fastest),
-            high: 1.2 * total(slowest),
+            expected: all(calibration.median_seconds()),
+            low: 0.9 * all(fastest),
+            high: 1.2 * all(slowest),
         },
         steps,
         tokens: steps * calibration.tokens_per_step,
@@ -171,9 +185,10 @@ mod tests {
         let recipe = Recipe { data: "x".into(), ..Recipe::default() };
         let train = crate::train_config(&crate::resolve(&recipe).unwrap());
         let parts = vec![("weights".to_owned(), 100), ("activations".to_owned(), 1600)];
-        assert_eq!(check_memory(&parts, 1700, &train).unwrap(), 1700);
+        let needed_with = |micro| Ok(100 + 100 * micro as u64);
+        assert_eq!(check_memory(&parts, 1700, &train, needed_with).unwrap(), 1700);
         for (limit, part) in [(1000, "`batch.micro` to 9"), (150, "`batch.sequence`"), (50, "`model.width`")] {
-            let told = check_memory(&parts, limit, &train).unwrap_err().to_string();
+            let told = check_memory(&parts, limit, &train, needed_with).unwrap_err().to_string();
             assert!(told.contains(part), "{told}");
         }
     }

@@ -1,6 +1,6 @@
 //! Carries a recipe out in a run folder, from its text to a model people can load.
 
-use crate::forecast::{Calibration, check_memory, forecast, memory_parts, score_forecast};
+use crate::forecast::{Calibration, check_memory, forecast, memory_parts, score_forecast, total};
 use crate::prepare::{Places, Prepared, prepare, within};
 use crate::resolve::{decoder_config, precision, resolve, train_config};
 use crate::{Export, Recipe, RunError};
@@ -164,8 +164,12 @@ impl Ready {
         hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256())));
         let train: Arc<dyn TokenSource> = Arc::new(train);
         let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
-        let memory = memory_parts(&model, precision(&recipe), &config, train.clone(), heldout.clone())?;
-        check_memory(&memory, job.memory_limit, &config)?;
+        let plan = |micro_batch| {
+            let config = TrainConfig { micro_batch, ..config.clone() };
+            memory_parts(&model, precision(&recipe), &config, train.clone(), heldout.clone())
+        };
+        let memory = plan(config.micro_batch)?;
+        check_memory(&memory, job.memory_limit, &config, |micro| Ok(total(&plan(micro)?)))?;
         Ok(Ready { recipe, tokenizer, train, heldout, begin_from, model, config, hashes, memory, document_bytes })
     }
 
