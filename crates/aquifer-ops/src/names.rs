@@ -31,6 +31,7 @@ pub struct Name {
 const FLOATS: &str = "f32 bf16";
 const SINGLE: &str = "f32";
 const NUMBERS: &str = "f32 bf16 u32 i32 u8";
+const INTEGERS: &str = "u32 i32 u8";
 const SCALAR: &[Isa] = &[Isa::Portable];
 const VECTOR: &[Isa] = &[Isa::Portable, Isa::Avx2, Isa::Avx512];
 const PRODUCT: &[Isa] = &Isa::ALL;
@@ -100,6 +101,10 @@ macro_rules! listed {
 listed! {
     where: pointwise::where_ (pointwise::where_backward), NUMBERS, SCALAR, "exact";
     masked_fill: pointwise::masked_fill (pointwise::where_backward), NUMBERS, SCALAR, "exact";
+    bitwise_and: pointwise::bitwise_and, INTEGERS, SCALAR, "exact";
+    bitwise_or: pointwise::bitwise_or, INTEGERS, SCALAR, "exact";
+    bitwise_xor: pointwise::bitwise_xor, INTEGERS, SCALAR, "exact";
+    bitwise_not: pointwise::bitwise_not, INTEGERS, SCALAR, "exact";
     silu_and_mul: pointwise::silu_and_mul (pointwise::silu_and_mul_backward), FLOATS, VECTOR, "7 ulp";
     gelu_and_mul: pointwise::gelu_and_mul (pointwise::gelu_and_mul_backward), FLOATS, VECTOR, "27 ulp";
 

@@ -3,8 +3,8 @@
 use super::{CHECKED_ROWS, Case, deviation, input, wide};
 use crate::pointwise::{BINARY, Binary, PREDICATES, Predicate, UNARY, Unary};
 use crate::reduce::{self, REDUCTIONS, Reduction};
-use crate::{Bf16Order, Precision, convolution, losses, movement, products};
-use aquifer_tensor::Tensor;
+use crate::{Bf16Order, OpError, Precision, convolution, losses, movement, pointwise, products};
+use aquifer_tensor::{Tensor, View};
 use std::hint::black_box;
 
 /// Every row of every table.
@@ -123,6 +123,7 @@ fn beside(name: &str, [t, d]: [usize; 2]) -> Option<Case> {
         })
     };
     Some(match name {
+        "bitwise_and" | "bitwise_or" | "bitwise_not" => return Some(bitwise(name, [t, d])),
         "all" => over("all", |x| _ = black_box(reduce::all(&x.view(), &[1], false).expect("floats")), 0),
         "argmax" => over("argmax", |x| _ = black_box(reduce::argmax(&x.view(), &[1], false).expect("floats")), 0),
         "max" => over("max", |x| _ = black_box(reduce::max(&x.view(), 1, false).expect("floats")), 0),
@@ -137,6 +138,29 @@ fn beside(name: &str, [t, d]: [usize; 2]) -> Option<Case> {
         }),
         _ => return None,
     })
+}
+
+/// Of 32-bit integers.
+fn bitwise(name: &str, [t, d]: [usize; 2]) -> Case {
+    fn joined(name: &'static str, [t, d]: [usize; 2], run: fn(&View, &View) -> Result<Tensor, OpError>) -> Case {
+        Case::new(name).shape([t, d]).traffic(2 * 4 * t * d, 4 * t * d).with(move || {
+            let (a, b) = (integers([t, d]), integers([t, d]));
+            move || _ = black_box(run(&a.view(), &b.view()).expect("integers"))
+        })
+    }
+    match name {
+        "bitwise_and" => joined("bitwise_and", [t, d], pointwise::bitwise_and),
+        "bitwise_or" => joined("bitwise_or", [t, d], pointwise::bitwise_or),
+        _ => Case::new("bitwise_not").shape([t, d]).traffic(4 * t * d, 4 * t * d).with(move || {
+            let x = integers([t, d]);
+            move || _ = black_box(pointwise::bitwise_not(&x.view()).expect("integers"))
+        }),
+    }
+}
+
+fn integers([t, d]: [usize; 2]) -> Tensor {
+    let number = |i: usize| (i as u32).wrapping_mul(2_654_435_761);
+    Tensor::from_slice(&(0..t * d).map(number).collect::<Vec<_>>(), [t, d])
 }
 
 /// Operators over more axes than two.

@@ -21,6 +21,7 @@
 //! ```
 
 mod binary;
+mod bitwise;
 mod choose;
 mod gates;
 mod predicate;
@@ -31,6 +32,7 @@ mod unary;
 mod tests;
 
 pub use binary::*;
+pub use bitwise::{bitwise_and, bitwise_not, bitwise_or, bitwise_xor};
 pub use choose::{masked_fill, where_, where_backward};
 pub use gates::{gelu_and_mul, gelu_and_mul_backward, silu_and_mul, silu_and_mul_backward};
 pub use predicate::*;
