@@ -6,7 +6,7 @@ use crate::pointwise::masked_fill;
 use crate::reduce::{expect_axis, sum_to};
 use crate::rows::expect_shape;
 use crate::strided::{Walk, convert, raw, recycled, with_element};
-use aquifer_tensor::threads::{SendPtr, parallel_for};
+use aquifer_tensor::threads::{SendPtr, parallel_chunks, parallel_for};
 use aquifer_tensor::{DType, Element, Shape, Tensor, View};
 
 /// Elements one task copies.
@@ -243,12 +243,14 @@ pub fn triu(x: &View, diagonal: isize) -> Result<Tensor, OpError> {
     triangle("triu", x, |row, col| col - row < diagonal)
 }
 
-fn triangle(op: &'static str, x: &View, out: impl Fn(isize, isize) -> bool) -> Result<Tensor, OpError> {
+fn triangle(op: &'static str, x: &View, out: impl Fn(isize, isize) -> bool + Sync) -> Result<Tensor, OpError> {
     let &[.., rows, cols] = x.shape() else {
         return Err(OpError::Shape { op, arg: "x", want: "of at least two axes".into(), got: x.shape().to_vec() });
     };
-    let outside = |at: usize| u8::from(out((at / cols) as isize, (at % cols) as isize));
-    let mask: Vec<u8> = (0..rows * cols).map(outside).collect();
+    let mut mask = vec![0; rows * cols];
+    parallel_chunks(&mut mask, cols.max(1), |row, line| {
+        line.iter_mut().enumerate().for_each(|(col, to)| *to = u8::from(out(row as isize, col as isize)));
+    });
     masked_fill(x, &View::of(&mask, [rows, cols]), 0.0)
 }
 
