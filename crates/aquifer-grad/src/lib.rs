@@ -38,7 +38,7 @@ mod nodes;
 
 pub use error::GradError;
 pub use gradients::{Gradients, Use};
-pub use params::{Kind, ParamId, Params};
+pub use params::{Affine, Kind, ParamId, Params};
 pub use runs::{MicroBatch, Run, StepLanes};
 pub use tape::{Tape, Var};
 

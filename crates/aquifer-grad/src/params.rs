@@ -1,7 +1,10 @@
 //! Named weights, and the packed copies of them that matrix products read.
 
 use crate::GradError;
-use aquifer_ops::{PackedWeight, Precision, QuantFormat, QuantizedWeight, linear, linear_quantized};
+use aquifer_ops::{
+    Epilogue, PackedWeight, Precision, Projection, QuantFormat, QuantizedWeight, linear_gated, linear_many,
+    linear_quantized, linear_with,
+};
 use aquifer_tensor::{Tensor, View, ViewMut, memory};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,6 +18,22 @@ impl ParamId {
     pub fn index(self) -> usize {
         self.0
     }
+}
+
+/// A matrix `[n, k]` and perhaps a bias `[n]`: `x·Wᵀ + b`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Affine {
+    /// The matrix.
+    pub weight: ParamId,
+    /// The bias.
+    pub bias: Option<ParamId>,
+}
+
+/// One of several products with the same rows.
+pub(crate) struct Product<'a> {
+    pub(crate) affine: Affine,
+    pub(crate) epilogue: Epilogue<'a>,
+    pub(crate) out: ViewMut<'a>,
 }
 
 /// What a parameter is to an optimiser.
@@ -246,12 +265,64 @@ impl Params {
         bias: Option<ParamId>,
         out: &mut ViewMut,
     ) -> Result<(), GradError> {
-        let bias = bias.map(|bias| self.get(bias).as_f32());
-        match &self.entries[weight.0].quantized {
-            Some(quantized) => linear_quantized(x, quantized, bias, out)?,
-            None => linear(x, &*self.packed(weight)?, bias, out)?,
+        self.product_with(x, Affine { weight, bias }, Epilogue::default(), out)
+    }
+
+    /// [`Params::product`] and what follows it; the epilogue's bias is that of `affine`.
+    ///
+    /// # Errors
+    /// As [`Params::product`].
+    pub fn product_with(
+        &self,
+        x: &View,
+        affine: Affine,
+        epilogue: Epilogue,
+        out: &mut ViewMut,
+    ) -> Result<(), GradError> {
+        let bias = affine.bias.map(|bias| self.get(bias).as_f32());
+        match &self.entries[affine.weight.0].quantized {
+            Some(quantized) => {
+                linear_quantized(x, quantized, bias, out)?;
+                epilogue.apply(out)?;
+            }
+            None => linear_with(x, &*self.packed(affine.weight)?, Epilogue { bias, ..epilogue }, out)?,
         }
         Ok(())
+    }
+
+    /// [`Params::product_with`] of one `x` through several matrices, in one pass over it where none is quantised.
+    pub(crate) fn products(&self, x: &View, products: Vec<Product>) -> Result<(), GradError> {
+        if products.iter().any(|product| self.quantized(product.affine.weight).is_some()) {
+            return products.into_iter().try_for_each(|Product { affine, epilogue, mut out }| {
+                self.product_with(x, affine, epilogue, &mut out)
+            });
+        }
+        let packed = products.iter().map(|product| self.packed(product.affine.weight));
+        let packed = packed.collect::<Result<Vec<_>, _>>()?;
+        let each = products.into_iter().zip(&packed).map(|(product, w)| self.projection(product, w));
+        Ok(linear_many(x, &mut each.collect::<Vec<_>>())?)
+    }
+
+    /// The product of `gate` times that of `up`, as `linear_gated` has it.
+    pub(crate) fn gated(&self, x: &View, mut up: Product, mut gate: Product) -> Result<(), GradError> {
+        if [&up, &gate].iter().any(|product| self.quantized(product.affine.weight).is_some()) {
+            self.product_with(x, up.affine, up.epilogue, &mut up.out)?;
+            let epilogue = Epilogue { times: Some(up.out.as_view()), ..gate.epilogue };
+            return self.product_with(x, gate.affine, epilogue, &mut gate.out);
+        }
+        let [up_w, gate_w] = [self.packed(up.affine.weight)?, self.packed(gate.affine.weight)?];
+        Ok(linear_gated(x, self.projection(up, &up_w), self.projection(gate, &gate_w))?)
+    }
+
+    fn projection<'a>(&'a self, Product { affine, epilogue, out }: Product<'a>, w: &'a PackedWeight) -> Projection<'a> {
+        let bias = affine.bias.map(|bias| self.get(bias).as_f32());
+        Projection { w, epilogue: Epilogue { bias, ..epilogue }, out }
+    }
+
+    /// Outputs and inputs of a matrix.
+    pub(crate) fn extents(&self, weight: ParamId) -> [usize; 2] {
+        let shape = self.get(weight).shape();
+        [shape.first(), shape.last()].map(|extent| extent.copied().unwrap_or(1))
     }
 
     fn pack(&self, entry: &Entry, old: Option<PackedWeight>, transpose: bool) -> Result<PackedWeight, GradError> {

@@ -3,7 +3,7 @@
 use crate::profile::{Pass, span};
 use crate::{GradError, Gradients, ParamId, Params, Use};
 use aquifer_ops::OpError;
-use aquifer_tensor::{Shape, Tensor};
+use aquifer_tensor::{Shape, Tensor, ViewMut};
 
 /// Runs operators forward and remembers how to go back.
 ///
@@ -72,6 +72,23 @@ impl Back<'_> {
                 *slot = Some(sum);
             }
         }
+        Ok(())
+    }
+}
+
+impl Back<'_> {
+    /// [`Back::give`] for an operator that can add to what is there: `make(onto, sum)` adds to `sum` or fills it.
+    pub(crate) fn give_onto(
+        &mut self,
+        id: usize,
+        shape: Shape,
+        make: impl FnOnce(bool, &mut ViewMut) -> Result<(), GradError>,
+    ) -> Result<(), GradError> {
+        let held = self.slots[id].take();
+        let onto = held.is_some();
+        let mut sum = held.map_or_else(|| Tensor::recycled::<f32>(shape), |held| held.reshape(shape));
+        make(onto, &mut sum.view_mut())?;
+        self.slots[id] = Some(sum);
         Ok(())
     }
 }

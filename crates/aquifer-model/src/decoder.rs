@@ -3,7 +3,7 @@
 
 use crate::build::{Builder, Init, Source, WEIGHTS};
 use crate::files::{SHARD_BYTES, WeightFiles, weights_sha256, write_weights};
-use crate::layers::{Attend, Attending, Attention, AttentionShape, Dropout, Masks, RmsNorm, SwigluMlp};
+use crate::layers::{Attend, Attending, Attention, AttentionShape, Dropout, Masks, Residual, RmsNorm, SwigluMlp};
 use crate::{DecoderConfig, ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
 use aquifer_ops::{Precision, QuantBits, QuantFormat, RopeTable};
@@ -218,13 +218,10 @@ impl Decoder {
         for (layer, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(tape, &x)?;
             let rotary = Some((&positions, &self.rope));
-            let attended = block.attention.forward(tape, &normed, layer, rotary, attending)?;
-            let attended = masks.drop(tape, attended, || format!("layers.{layer}.attn.dropout"))?;
-            x = tape.add(&x, &attended)?;
+            let residual = Residual { stream: &x, masks, layer, part: "attn" };
+            x = block.attention.onto(tape, &normed, &residual, rotary, attending)?;
             let normed = block.mlp_norm.forward(tape, &x)?;
-            let fed = block.mlp.forward(tape, &normed)?;
-            let fed = masks.drop(tape, fed, || format!("layers.{layer}.mlp.dropout"))?;
-            x = tape.add(&x, &fed)?;
+            x = block.mlp.onto(tape, &normed, &Residual { stream: &x, masks, layer, part: "mlp" })?;
         }
         self.norm.forward(tape, &x)
     }

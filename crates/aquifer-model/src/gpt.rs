@@ -2,7 +2,7 @@
 //! training benchmark; no folder format is written for it beyond named weights.
 
 use crate::build::{Builder, Init, Source};
-use crate::layers::{Attending, Attention, AttentionShape, GeluMlp, LayerNorm};
+use crate::layers::{Attending, Attention, AttentionShape, GeluMlp, LayerNorm, Masks, Residual};
 use crate::{ModelError, TokenBatch};
 use aquifer_grad::{Gradients, Kind, MicroBatch, ParamId, Params, Tape, Var};
 use aquifer_ops::Precision;
@@ -91,17 +91,16 @@ impl Gpt {
 
     fn hidden<'p>(&'p self, tape: &mut Tape<'p>, batch: &TokenBatch) -> Result<Var, ModelError> {
         batch.check(self.config.vocab, self.config.context)?;
-        let mut attending = Attending::Packed(batch.segments.clone().into());
+        let (mut attending, masks) = (Attending::Packed(batch.segments.clone().into()), Masks::none());
         let tokens = tape.embedding(&batch.inputs[..].into(), self.tokens)?;
         let places = tape.embedding(&batch.positions[..].into(), self.positions)?;
         let mut x = tape.add(&tokens, &places)?;
         for (layer, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(tape, &x)?;
-            let attended = block.attention.forward(tape, &normed, layer, None, &mut attending)?;
-            x = tape.add(&x, &attended)?;
+            let residual = Residual { stream: &x, masks, layer, part: "attn" };
+            x = block.attention.onto(tape, &normed, &residual, None, &mut attending)?;
             let normed = block.mlp_norm.forward(tape, &x)?;
-            let fed = block.mlp.forward(tape, &normed)?;
-            x = tape.add(&x, &fed)?;
+            x = block.mlp.onto(tape, &normed, &Residual { stream: &x, masks, layer, part: "mlp" })?;
         }
         self.norm.forward(tape, &x)
     }

@@ -1,8 +1,10 @@
-//! `y = x·Wᵀ + b`.
+//! `y = x·Wᵀ + b`, alone or with what stands before and behind it in a model.
 
+use crate::params::{Affine, Product};
 use crate::profile::{Pass, span};
-use crate::{GradError, ParamId, Tape, Var};
-use aquifer_ops::{column_sums, linear, linear_weight_grad};
+use crate::tape::Back;
+use crate::{GradError, ParamId, Params, Tape, Use, Var};
+use aquifer_ops::{Activation, Epilogue, Gelu, column_sums, linear_weight_grad, linear_with};
 use aquifer_tensor::Tensor;
 
 impl<'p> Tape<'p> {
@@ -11,31 +13,124 @@ impl<'p> Tape<'p> {
     /// # Errors
     /// If the shapes do not fit, or the tape records and the weight is quantised.
     pub fn linear(&mut self, x: &Var, weight: ParamId, bias: Option<ParamId>) -> Result<Var, GradError> {
+        let [y] = self.linear_many(x, [Affine { weight, bias }])?;
+        Ok(y)
+    }
+
+    /// [`Tape::linear`] of one value through several weights in one pass over it (queries, keys and values).
+    ///
+    /// # Errors
+    /// As [`Tape::linear`].
+    pub fn linear_many<const N: usize>(&mut self, x: &Var, affines: [Affine; N]) -> Result<[Var; N], GradError> {
         let _span = span("linear", Pass::Forward);
+        let ways = affines.map(|affine| Way::new(self, x, affine));
+        let mut outs = affines.map(|affine| self.output_of(x, affine));
+        let mut products = Vec::with_capacity(N);
+        for (affine, out) in affines.into_iter().zip(&mut outs) {
+            self.refuse_quantized(affine.weight)?;
+            products.push(Product { affine, epilogue: Epilogue::default(), out: out.view_mut() });
+        }
+        self.params.products(&rows_of(x).view(), products)?;
+        let mut ways = ways.into_iter();
         let params = self.params;
-        self.refuse_quantized(weight)?;
-        let shape = params.get(weight).shape();
-        let [n, k] = [shape.first(), shape.last()].map(|extent| extent.copied().unwrap_or(1));
-        let t = x.rows();
-        let x_tk = x.value().reshape([t, x.value().numel() / t.max(1)]);
-        let mut y_tn = Tensor::recycled::<f32>([t, n]);
-        params.product(&x_tk.view(), weight, bias, &mut y_tn.view_mut())?;
-        let (weight_use, bias_use, input) = (self.use_of(weight), bias.map(|b| self.use_of(b)), x.id);
-        Ok(self.push("linear", y_tn, move |dy_tn, back| {
-            if let Some(bias_use) = bias_use {
-                back.grads.accumulate([bias_use], t, |run, [db]| {
-                    let dy = dy_tn.view().narrow(0, run.rows.start, run.rows.len());
-                    Ok(column_sums(&dy, &run.chains, run.begin, db.as_f32_mut())?)
-                })?;
-            }
-            back.grads.accumulate([weight_use], t, |run, [dw]| {
-                let (dy, x) = [&dy_tn, &x_tk].map(|v| v.view().narrow(0, run.rows.start, run.rows.len())).into();
-                let precision = params.precision();
-                Ok(linear_weight_grad(&dy, &x, &run.chains, run.begin, precision, &mut dw.view_mut())?)
-            })?;
-            let mut dx_tk = Tensor::recycled::<f32>([t, k]);
-            linear(&dy_tn.view(), &*params.packed_transposed(weight)?, None, &mut dx_tk.view_mut())?;
-            Ok(back.give(input, dx_tk)?)
+        Ok(outs.map(|y| {
+            let way = ways.next().expect("as many ways as outputs");
+            self.push("linear", y, move |dy, back| way.back(params, &dy, back))
         }))
+    }
+
+    /// `stream + x·Wᵀ + b`, in one pass over the stream.
+    ///
+    /// # Errors
+    /// As [`Tape::linear`], and if the stream is not as the product.
+    pub fn linear_onto(&mut self, x: &Var, affine: Affine, stream: &Var) -> Result<Var, GradError> {
+        let _span = span("linear", Pass::Forward);
+        self.refuse_quantized(affine.weight)?;
+        let (params, way) = (self.params, Way::new(self, x, affine));
+        let mut y = self.output_of(x, affine);
+        let epilogue = Epilogue { plus: Some(stream.value().view()), ..Epilogue::default() };
+        params.product_with(&rows_of(x).view(), affine, epilogue, &mut y.view_mut())?;
+        let stream = stream.id;
+        Ok(self.push("linear", y, move |dy, back| {
+            back.give(stream, dy.clone())?;
+            way.back(params, &dy, back)
+        }))
+    }
+
+    /// `gelu(x·Wᵀ + b)`. A tape that records makes two operators of it: the way back wants what goes into the
+    /// activation, and storing that from inside the product was no faster.
+    ///
+    /// # Errors
+    /// As [`Tape::linear`].
+    pub fn linear_gelu(&mut self, x: &Var, affine: Affine, kind: Gelu) -> Result<Var, GradError> {
+        if self.is_recording() {
+            let [wide] = self.linear_many(x, [affine])?;
+            return self.gelu(&wide, kind);
+        }
+        let mut y = self.output_of(x, affine);
+        let epilogue = Epilogue { activation: Some(Activation::Gelu(kind)), ..Epilogue::default() };
+        self.params.product_with(&rows_of(x).view(), affine, epilogue, &mut y.view_mut())?;
+        Ok(self.input(y))
+    }
+
+    /// `silu(gate(x)) · up(x)`, in one pass over `x`; two operators where the tape records, as
+    /// [`Tape::linear_gelu`].
+    ///
+    /// # Errors
+    /// As [`Tape::linear`].
+    pub fn linear_swiglu(&mut self, x: &Var, gate: Affine, up: Affine) -> Result<Var, GradError> {
+        if self.is_recording() {
+            let [gate, up] = self.linear_many(x, [gate, up])?;
+            return self.swiglu(&gate, &up);
+        }
+        let [mut y, mut u] = [self.output_of(x, gate), self.output_of(x, up)];
+        let epilogue = Epilogue { activation: Some(Activation::Silu), ..Epilogue::default() };
+        let up = Product { affine: up, epilogue: Epilogue::default(), out: u.view_mut() };
+        self.params.gated(&rows_of(x).view(), up, Product { affine: gate, epilogue, out: y.view_mut() })?;
+        Ok(self.input(y))
+    }
+
+    fn output_of(&self, x: &Var, affine: Affine) -> Tensor {
+        Tensor::recycled::<f32>([x.rows(), self.params.extents(affine.weight)[0]])
+    }
+}
+
+/// The value as a matrix of rows.
+fn rows_of(x: &Var) -> Tensor {
+    x.value().reshape([x.rows(), x.value().numel() / x.rows().max(1)])
+}
+
+/// The way back through one product: whose input it was, and where its sums over tokens go.
+struct Way {
+    x_tk: Tensor,
+    input: usize,
+    weight: Use,
+    bias: Option<Use>,
+}
+
+impl Way {
+    fn new(tape: &mut Tape, x: &Var, Affine { weight, bias }: Affine) -> Self {
+        let (weight, bias) = (tape.use_of(weight), bias.map(|bias| tape.use_of(bias)));
+        Way { x_tk: rows_of(x), input: x.id, weight, bias }
+    }
+
+    /// The gradients of the bias, of the weight and of the input, which is added to what the input has already.
+    fn back(&self, params: &Params, dy_tn: &Tensor, back: &mut Back) -> Result<(), GradError> {
+        let t = dy_tn.shape()[0];
+        if let Some(bias) = self.bias {
+            back.grads.accumulate([bias], t, |run, [db]| {
+                let dy = dy_tn.view().narrow(0, run.rows.start, run.rows.len());
+                Ok(column_sums(&dy, &run.chains, run.begin, db.as_f32_mut())?)
+            })?;
+        }
+        back.grads.accumulate([self.weight], t, |run, [dw]| {
+            let [dy, x] = [dy_tn, &self.x_tk].map(|v| v.view().narrow(0, run.rows.start, run.rows.len()));
+            let precision = params.precision();
+            Ok(linear_weight_grad(&dy, &x, &run.chains, run.begin, precision, &mut dw.view_mut())?)
+        })?;
+        let w = params.packed_transposed(self.weight.id)?;
+        back.give_onto(self.input, self.x_tk.shape_of(), |onto, dx| {
+            Ok(linear_with(&dy_tn.view(), &w, Epilogue { onto, ..Epilogue::default() }, dx)?)
+        })
     }
 }

@@ -1,6 +1,7 @@
-//! Graphs against `f64` differences, cuts of a step against the whole, and refusals.
+//! Graphs against `f64` differences, fused operators against plain ones, cuts of a step against the whole, and refusals.
 
 mod differences;
+mod fused;
 mod micro_batches;
 mod refusals;
 

@@ -10,7 +10,7 @@ pub use texts::Texts;
 use crate::ModelError;
 use crate::build::{Builder, Init, Source};
 use crate::files::{SHARD_BYTES, WeightFiles, weights_sha256, write_weights};
-use crate::layers::{Attending, Attention, AttentionShape, GeluMlp, LayerNorm};
+use crate::layers::{Attending, Attention, AttentionShape, GeluMlp, LayerNorm, Masks, Residual};
 use aquifer_grad::{Kind, ParamId, Params, Tape, Var};
 use aquifer_ops::{Precision, QuantFormat};
 use aquifer_tensor::Tensor;
@@ -139,7 +139,7 @@ impl Encoder {
 
     fn forward<'p>(&'p self, tape: &mut Tape<'p>, texts: &Texts) -> Result<Var, ModelError> {
         let [tokens, types, positions] = texts.ids(&self.config)?;
-        let mut attending = Attending::Packed(texts.rows().into());
+        let (mut attending, masks) = (Attending::Packed(texts.rows().into()), Masks::none());
         let words = tape.embedding(&tokens, self.words)?;
         let types = tape.embedding(&types, self.types)?;
         let positions = tape.embedding(&positions, self.positions)?;
@@ -148,11 +148,10 @@ impl Encoder {
         let x = tape.add(&x, &positions)?;
         let mut x = self.norm.forward(tape, &x)?;
         for (layer, block) in self.blocks.iter().enumerate() {
-            let attended = block.attention.forward(tape, &x, layer, None, &mut attending)?;
-            let sum = tape.add(&attended, &x)?;
+            let residual = Residual { stream: &x, masks, layer, part: "attn" };
+            let sum = block.attention.onto(tape, &x, &residual, None, &mut attending)?;
             x = block.attention_norm.forward(tape, &sum)?;
-            let fed = block.mlp.forward(tape, &x)?;
-            let sum = tape.add(&fed, &x)?;
+            let sum = block.mlp.onto(tape, &x, &Residual { stream: &x, masks, layer, part: "mlp" })?;
             x = block.mlp_norm.forward(tape, &sum)?;
         }
         Ok(x)

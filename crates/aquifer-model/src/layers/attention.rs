@@ -1,6 +1,6 @@
 //! Grouped-query attention with rotary positions, in training over packed sequences or over a cache.
 
-use super::Linear;
+use super::{Linear, Residual};
 use crate::ModelError;
 use crate::build::Builder;
 use aquifer_grad::{Tape, Var};
@@ -87,18 +87,19 @@ impl Attention {
         Attention { spec: self.spec.both_ways(), ..self }
     }
 
-    pub(crate) fn forward<'p>(
+    /// The stream with what `x` attends to added.
+    pub(crate) fn onto<'p>(
         &self,
         tape: &mut Tape<'p>,
         x: &Var,
-        layer: usize,
+        residual: &Residual,
         positions: Positions<'_, 'p>,
         attending: &mut Attending,
     ) -> Result<Var, ModelError> {
         let (t, spec) = (x.rows(), &self.spec);
-        let mut q = self.q.forward(tape, x)?.reshape([t, spec.heads, spec.head_dim]);
-        let mut k = self.k.forward(tape, x)?.reshape([t, spec.kv_heads, spec.head_dim]);
-        let v = self.v.forward(tape, x)?.reshape([t, spec.kv_heads, spec.head_dim]);
+        let [q, k, v] = tape.linear_many(x, [self.q.0, self.k.0, self.v.0])?;
+        let mut q = q.reshape([t, spec.heads, spec.head_dim]);
+        let [mut k, v] = [k, v].map(|kv| kv.reshape([t, spec.kv_heads, spec.head_dim]));
         if let Some((positions, table)) = positions {
             q = tape.rope(&q, positions, table)?;
             k = tape.rope(&k, positions, table)?;
@@ -106,10 +107,10 @@ impl Attention {
         let out = match attending {
             Attending::Packed(segments) => tape.attention(&q, &k, &v, segments, spec.clone())?,
             Attending::Cached(cache) => {
-                let out = cache.attend(layer, q.value(), k.value(), v.value(), spec)?;
+                let out = cache.attend(residual.layer, q.value(), k.value(), v.value(), spec)?;
                 tape.input(out)
             }
         };
-        self.o.forward(tape, &out.reshape([t, spec.heads * spec.head_dim]))
+        self.o.onto(tape, &out.reshape([t, spec.heads * spec.head_dim]), residual)
     }
 }

@@ -38,3 +38,25 @@ impl Masks {
         Ok(tape.dropout(&x, p, Stream::new(seed, &site(), ""), step, first_element)?)
     }
 }
+
+/// The residual stream that a part of layer `layer` adds to, and what is dropped of what it adds.
+pub(crate) struct Residual<'a> {
+    pub(crate) stream: &'a Var,
+    pub(crate) masks: Masks,
+    pub(crate) layer: usize,
+    /// The part's name in the site of its random numbers.
+    pub(crate) part: &'static str,
+}
+
+impl Residual<'_> {
+    /// The stream, where nothing is dropped, so that the last product of the part can add to it.
+    pub(crate) fn whole(&self) -> Option<&Var> {
+        self.masks.0.is_none().then_some(self.stream)
+    }
+
+    /// The stream plus what is left of `y`.
+    pub(crate) fn join(&self, tape: &mut Tape, y: Var) -> Result<Var, ModelError> {
+        let y = self.masks.drop(tape, y, || format!("layers.{}.{}.dropout", self.layer, self.part))?;
+        Ok(tape.add(self.stream, &y)?)
+    }
+}

@@ -1,6 +1,6 @@
 //! What follows attention in a block: each token by itself, through a wider layer and back.
 
-use super::Linear;
+use super::{Linear, Residual};
 use crate::ModelError;
 use crate::build::Builder;
 use aquifer_grad::{Tape, Var};
@@ -29,11 +29,10 @@ impl SwigluMlp {
         })
     }
 
-    pub(crate) fn forward(&self, tape: &mut Tape, x: &Var) -> Result<Var, ModelError> {
-        let gate = self.gate.forward(tape, x)?;
-        let up = self.up.forward(tape, x)?;
-        let inner = tape.swiglu(&gate, &up)?;
-        self.down.forward(tape, &inner)
+    /// The stream with the feed-forward of `x` added.
+    pub(crate) fn onto(&self, tape: &mut Tape, x: &Var, residual: &Residual) -> Result<Var, ModelError> {
+        let inner = tape.linear_swiglu(x, self.gate.0, self.up.0)?;
+        self.down.onto(tape, &inner, residual)
     }
 }
 
@@ -58,9 +57,9 @@ impl GeluMlp {
         })
     }
 
-    pub(crate) fn forward(&self, tape: &mut Tape, x: &Var) -> Result<Var, ModelError> {
-        let wide = self.up.forward(tape, x)?;
-        let inner = tape.gelu(&wide, Gelu::Erf)?;
-        self.down.forward(tape, &inner)
+    /// The stream with the feed-forward of `x` added.
+    pub(crate) fn onto(&self, tape: &mut Tape, x: &Var, residual: &Residual) -> Result<Var, ModelError> {
+        let inner = tape.linear_gelu(x, self.up.0, Gelu::Erf)?;
+        self.down.onto(tape, &inner, residual)
     }
 }

@@ -2,14 +2,12 @@
 
 use crate::ModelError;
 use crate::build::{Builder, Init};
-use aquifer_grad::{Kind, ParamId, Tape, Var};
+use crate::layers::Residual;
+use aquifer_grad::{Affine, Kind, Tape, Var};
 
 /// `y = x·Wᵀ + b` with `NAME.weight [n, k]` and perhaps `NAME.bias [n]`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Linear {
-    weight: ParamId,
-    bias: Option<ParamId>,
-}
+pub(crate) struct Linear(pub(crate) Affine);
 
 impl Linear {
     pub(crate) fn new(
@@ -24,10 +22,17 @@ impl Linear {
             true => Some(b.add(&format!("{name}.bias"), &[n], Kind::Vector, Init::Constant(0.0))?),
             false => None,
         };
-        Ok(Linear { weight, bias })
+        Ok(Linear(Affine { weight, bias }))
     }
 
-    pub(crate) fn forward(&self, tape: &mut Tape, x: &Var) -> Result<Var, ModelError> {
-        Ok(tape.linear(x, self.weight, self.bias)?)
+    /// The product added to the stream.
+    pub(crate) fn onto(&self, tape: &mut Tape, x: &Var, residual: &Residual) -> Result<Var, ModelError> {
+        match residual.whole() {
+            Some(stream) => Ok(tape.linear_onto(x, self.0, stream)?),
+            None => {
+                let y = tape.linear(x, self.0.weight, self.0.bias)?;
+                residual.join(tape, y)
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ pub use attention::Attend;
 pub use dropout::Dropout;
 
 pub(crate) use attention::{Attending, Attention, AttentionShape};
-pub(crate) use dropout::Masks;
+pub(crate) use dropout::{Masks, Residual};
 pub(crate) use feed_forward::{GeluMlp, SwigluMlp};
 pub(crate) use linear::Linear;
 pub(crate) use norm::{LayerNorm, RmsNorm};

@@ -2,6 +2,7 @@
 //! would read and write all of them again.
 
 use super::blocks::Output;
+use super::kernel::MAX_ROWS;
 use super::pack::PANEL;
 use super::store::{Region, expect_read, expect_write};
 use super::{check_f32, check_matrix};
@@ -10,7 +11,7 @@ use crate::simd::simd;
 use crate::swiglu::silu;
 use crate::{OpError, pointwise};
 use aquifer_tensor::threads::{SendPtr, parallel_for};
-use aquifer_tensor::{DType, View, ViewMut, isa};
+use aquifer_tensor::{DType, Isa, View, ViewMut, isa};
 
 /// A function of one element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -141,7 +142,7 @@ fn matrix(op: &'static str, sums: &ViewMut) -> Result<[usize; 2], OpError> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Ending<'a> {
     pub(super) bias: Option<&'a [f32]>,
-    keep: Option<Output>,
+    pub(super) keep: Option<Output>,
     activation: Option<Activation>,
     slope: Option<(Activation, Output)>,
     pub(super) times: Option<Output>,
@@ -167,19 +168,44 @@ impl Ending<'_> {
 
     /// Asks for the cache lines that [`Ending::apply`] will want for `region`.
     pub(super) fn expect(&self, region: &Region) {
-        for row in 0..region.rows {
-            let at = |matrix: Output| matrix.at(region, row).cast_const().cast::<u8>();
-            self.operands().into_iter().flatten().for_each(|matrix| expect_read(at(matrix), 4 * region.columns));
-            self.keep.into_iter().for_each(|matrix| expect_write(at(matrix), 4 * region.columns));
+        for matrix in self.operands().into_iter().flatten() {
+            (0..region.rows).for_each(|row| expect_read(matrix.at(region, row).cast(), 4 * region.columns));
+        }
+        if let Some(keep) = self.keep {
+            (0..region.rows).for_each(|row| expect_write(keep.at(region, row).cast(), 4 * region.columns));
         }
     }
 
-    /// All steps on a tile of finished sums.
+    /// The steps after keeping, on a tile of sums that have their bias.
     ///
     /// # Safety
     /// The tile holds the region's rows; the region lies inside the output, and this task alone writes it.
-    pub(super) unsafe fn apply(&self, tile: &mut [f32], region: &Region, isa: aquifer_tensor::Isa) {
-        steps_on(isa, tile, self, region);
+    pub(super) unsafe fn apply(&self, tile: &mut [f32], region: &Region, isa: Isa) {
+        match self.activation {
+            None => {}
+            Some(Activation::Gelu(Gelu::Erf)) => gelu_on(isa, tile),
+            Some(Activation::Gelu(Gelu::Tanh)) => gelu_tanh_on(isa, tile),
+            Some(Activation::Silu) => silu_on(isa, tile),
+            Some(Activation::Relu) => relu_on(isa, tile),
+        }
+        let mut others = [0.0; MAX_ROWS * PANEL];
+        if let Some((activation, at)) = self.slope {
+            gather_on(isa, at, region, &mut others);
+            match activation {
+                Activation::Gelu(Gelu::Erf) => gelu_slope_on(isa, tile, &others),
+                Activation::Gelu(Gelu::Tanh) => gelu_tanh_slope_on(isa, tile, &others),
+                Activation::Silu => silu_slope_on(isa, tile, &others),
+                Activation::Relu => relu_slope_on(isa, tile, &others),
+            }
+        }
+        if let Some(times) = self.times {
+            gather_on(isa, times, region, &mut others);
+            times_on(isa, tile, &others);
+        }
+        for plus in [self.plus, self.onto].into_iter().flatten() {
+            gather_on(isa, plus, region, &mut others);
+            plus_on(isa, tile, &others);
+        }
     }
 }
 
@@ -191,65 +217,49 @@ impl Output {
     }
 }
 
-simd! {
-    fn steps_on(isa: Isa, tile: &mut [f32], ending: &Ending, region: &Region) {
-        if let Some(bias) = ending.bias {
-            let bias = padded(&bias[region.column..region.column + region.columns]);
-            for row in tile.chunks_exact_mut(PANEL) {
-                for j in 0..PANEL {
-                    row[j] += bias[j];
+/// Functions of every element `y` of a tile, and of `y` and the same element `x` of another.
+macro_rules! on_tiles {
+    ($($one:ident($y:ident): $f:expr;)* $(; $two:ident($dy:ident, $x:ident): $g:expr;)*) => {
+        simd! {
+            $(fn $one(isa: Isa, tile: &mut [f32]) {
+                for at in tile {
+                    let $y = *at;
+                    *at = $f;
                 }
-            }
+            })*
+            $(fn $two(isa: Isa, tile: &mut [f32], others: &[f32]) {
+                for (at, &$x) in tile.iter_mut().zip(others) {
+                    let $dy = *at;
+                    *at = $g;
+                }
+            })*
         }
-        if let Some(keep) = ending.keep {
-            for (i, row) in tile.chunks_exact(PANEL).enumerate() {
-                // SAFETY: this task alone writes these columns of this row.
-                let to = unsafe { std::slice::from_raw_parts_mut(keep.at(region, i), region.columns) };
-                to.copy_from_slice(&row[..region.columns]);
-            }
-        }
-        match ending.activation {
-            None => {}
-            Some(Activation::Gelu(Gelu::Erf)) => tile.iter_mut().for_each(|y| *y = gelu::by_erf(*y)),
-            Some(Activation::Gelu(Gelu::Tanh)) => tile.iter_mut().for_each(|y| *y = gelu::by_tanh(*y)),
-            Some(Activation::Silu) => tile.iter_mut().for_each(|y| *y = silu(*y)),
-            Some(Activation::Relu) => tile.iter_mut().for_each(|y| *y = pointwise::relu_of(*y)),
-        }
-        match ending.slope {
-            None => {}
-            Some((Activation::Gelu(Gelu::Erf), at)) => with(tile, at, region, gelu::by_erf_backward),
-            Some((Activation::Gelu(Gelu::Tanh), at)) => with(tile, at, region, gelu::by_tanh_backward),
-            Some((Activation::Silu, at)) => with(tile, at, region, pointwise::silu_backward_of),
-            Some((Activation::Relu, at)) => with(tile, at, region, pointwise::relu_backward_of),
-        }
-        if let Some(times) = ending.times {
-            with(tile, times, region, |times, y| y * times);
-        }
-        for plus in [ending.plus, ending.onto].into_iter().flatten() {
-            with(tile, plus, region, |plus, y| plus + y);
-        }
-    }
+    };
 }
 
-/// `y = f(other, y)` over a tile, `other` being the same region of a matrix.
-#[inline(always)]
-fn with(tile: &mut [f32], matrix: Output, region: &Region, f: impl Fn(f32, f32) -> f32) {
-    for (i, row) in tile.chunks_exact_mut(PANEL).enumerate() {
-        // SAFETY: the region lies inside the matrix, and nobody else writes it.
-        let other = padded(unsafe { std::slice::from_raw_parts(matrix.at(region, i), region.columns) });
-        for j in 0..PANEL {
-            row[j] = f(other[j], row[j]);
-        }
-    }
+on_tiles! {
+    gelu_on(y): gelu::by_erf(y);
+    gelu_tanh_on(y): gelu::by_tanh(y);
+    silu_on(y): silu(y);
+    relu_on(y): pointwise::relu_of(y);
+    ; gelu_slope_on(dy, x): gelu::by_erf_backward(x, dy);
+    ; gelu_tanh_slope_on(dy, x): gelu::by_tanh_backward(x, dy);
+    ; silu_slope_on(dy, x): pointwise::silu_backward_of(x, dy);
+    ; relu_slope_on(dy, x): pointwise::relu_backward_of(x, dy);
+    ; times_on(y, times): y * times;
+    ; plus_on(y, plus): y + plus;
 }
 
-/// A row of a tile, zeros beyond its end.
-#[inline(always)]
-fn padded(row: &[f32]) -> [f32; PANEL] {
-    let mut all = [0.0; PANEL];
-    match row.first_chunk::<PANEL>() {
-        Some(whole) => all = *whole,
-        None => all[..row.len()].copy_from_slice(row),
+simd! {
+    /// A region of a matrix as a tile: loops over whole tiles keep their constants in registers.
+    fn gather_on(isa: Isa, matrix: Output, region: &Region, tile: &mut [f32]) {
+        for (i, to) in tile.as_chunks_mut::<PANEL>().0.iter_mut().take(region.rows).enumerate() {
+            // SAFETY: the region lies inside the matrix, and nobody else writes it.
+            let from = unsafe { std::slice::from_raw_parts(matrix.at(region, i), region.columns) };
+            match from.first_chunk::<PANEL>() {
+                Some(whole) => *to = *whole,
+                None => to[..from.len()].copy_from_slice(from),
+            }
+        }
     }
-    all
 }

@@ -5,7 +5,6 @@ use super::blocks::Output;
 use super::epilogue::Ending;
 use super::exact::narrow;
 use super::pack::PANEL;
-use crate::elementwise::add_assign_on;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{DType, Isa};
 
@@ -114,14 +113,18 @@ pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], ending: &End
         // SAFETY: the caller's word.
         return unsafe { store(tile, waiting, ending.bias, target, isa) };
     }
-    let len = target.rows * PANEL;
+    // The sums and their bias, back in the tile.
+    let home = Region { ptr: tile.cast(), dtype: DType::F32, stride: PANEL, ..*target };
     // SAFETY: the caller's word.
     unsafe {
-        let sums = std::slice::from_raw_parts_mut(tile, len);
-        for &left in waiting {
-            add_assign_on(isa, sums, std::slice::from_raw_parts(left, len));
+        if ending.bias.is_some() || !waiting.is_empty() {
+            store(tile, waiting, ending.bias, &home, isa);
         }
-        ending.apply(sums, target, isa);
+        if let Some(keep) = &ending.keep {
+            let kept = Region::new(keep, [target.row, target.column], [target.rows, target.columns]);
+            store(tile, &[], None, &kept, isa);
+        }
+        ending.apply(std::slice::from_raw_parts_mut(tile, target.rows * PANEL), target, isa);
         store(tile, &[], None, target, isa);
     }
 }
@@ -191,7 +194,8 @@ unsafe fn store_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32
         // SAFETY: inside the target.
         unsafe {
             if target.dtype == DType::F32 {
-                target.ptr.cast::<f32>().add(at).copy_from_nonoverlapping(sums.as_ptr(), sums.len());
+                // The target may be the tile itself.
+                target.ptr.cast::<f32>().add(at).copy_from(sums.as_ptr(), sums.len());
             } else {
                 let out = std::slice::from_raw_parts_mut(target.ptr.cast::<u16>().add(at), sums.len());
                 out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = narrow(sum));
