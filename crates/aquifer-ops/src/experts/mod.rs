@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::products::each;
 use crate::rows::{Rows, expect_shape};
 use crate::simd::simd;
 use crate::{OpError, PackedWeight};
@@ -54,7 +55,8 @@ pub struct Expert {
 /// `x: [t, d]` f32; `weights: [t, k]` f32; `chosen: [t, k]` u32; the result `[t, d]`.
 ///
 /// # Numerics
-/// Products are [`crate::linear()`] of all of an expert's tokens at once, the gate [`crate::swiglu()`]; a token's terms
+/// Experts are computed one after the other by all threads, or many at once, each by one. Products are
+/// [`crate::linear()`] of all of an expert's tokens at once, the gate [`crate::swiglu()`]; a token's terms
 /// are multiplied by their weights and added in ascending choice, each operation rounded. So a token's result does not
 /// depend on the others.
 ///
@@ -69,23 +71,27 @@ pub fn fused_moe(x: &View, experts: &[Expert], weights: &View, chosen: &View) ->
     expect_shape(op, "chosen", chosen.shape(), "a row of experts for every token", &[t, k])?;
     expect_shape(op, "weights", weights.shape(), "as `chosen`", chosen.shape())?;
     let weights = crate::strided::convert(weights, DType::F32);
-    // The result of every (token, choice): each is written by the one expert that was chosen.
-    let mut terms = Tensor::recycled::<f32>([t, k, d]);
-    for (expert, slots) in experts.iter().zip(by_expert(op, chosen, experts.len())?) {
-        let (n, width) = (slots.len(), expert.down.k());
+    let taken = by_expert(op, chosen, experts.len())?;
+    let results = each(&taken, |i, slots| {
+        let (expert, n, width) = (&experts[i], slots.len(), experts[i].down.k());
         let sizes = [expert.gate_up.n(), expert.gate_up.k(), expert.down.n()];
         expect_shape(op, "experts", &sizes, "the sizes [2·f, d, d]", &[2 * width, d, d])?;
-        if n == 0 {
-            continue;
+        let mut result = Tensor::recycled::<f32>([n, d]);
+        if n > 0 {
+            let (mut wide, mut inner) = (Tensor::recycled::<f32>([n, 2 * width]), Tensor::recycled::<f32>([n, width]));
+            let gather = |i: usize, row: &mut [f32]| row.copy_from_slice(rows.row(slots[i] as usize / k));
+            parallel_chunks(result.as_f32_mut(), d.max(1), gather);
+            crate::linear(&result.view(), &expert.gate_up, None, &mut wide.view_mut())?;
+            let wide = wide.view();
+            crate::swiglu(&wide.narrow(1, 0, width), &wide.narrow(1, width, width), &mut inner.view_mut())?;
+            crate::linear(&inner.view(), &expert.down, None, &mut result.view_mut())?;
         }
-        let mut taken = Tensor::recycled::<f32>([n, d]);
-        let (mut wide, mut inner) = (Tensor::recycled::<f32>([n, 2 * width]), Tensor::recycled::<f32>([n, width]));
-        parallel_chunks(taken.as_f32_mut(), d.max(1), |i, row| row.copy_from_slice(rows.row(slots[i] as usize / k)));
-        crate::linear(&taken.view(), &expert.gate_up, None, &mut wide.view_mut())?;
-        let wide = wide.view();
-        crate::swiglu(&wide.narrow(1, 0, width), &wide.narrow(1, width, width), &mut inner.view_mut())?;
-        crate::linear(&inner.view(), &expert.down, None, &mut taken.view_mut())?;
-        for (row, slot) in taken.as_f32().chunks(d.max(1)).zip(slots) {
+        Ok(result)
+    })?;
+    // The result of every (token, choice): each is of the one expert that was chosen.
+    let mut terms = Tensor::recycled::<f32>([t, k, d]);
+    for (result, slots) in results.iter().zip(&taken) {
+        for (row, &slot) in result.as_f32().chunks(d.max(1)).zip(slots) {
             terms.as_f32_mut()[slot as usize * d..][..d].copy_from_slice(row);
         }
     }

@@ -9,7 +9,7 @@ use crate::order::{Begin, MIN_SHARD, TokenChains};
 use crate::reduce::sum_to;
 use crate::strided::{broadcast, expanded};
 use crate::{OpError, PackedWeight, Precision, pointwise};
-use aquifer_tensor::{Tensor, View};
+use aquifer_tensor::{Tensor, View, isa, threads};
 
 /// `a · b`.
 ///
@@ -47,7 +47,7 @@ pub fn mm_backward(a: &View, b: &View, dy: &View, precision: Precision) -> Resul
     Ok((da, db))
 }
 
-/// [`mm`] of every pair of matrices.
+/// [`mm`] of every pair of matrices: one after the other by all threads, or many at once, each by one.
 ///
 /// # Shapes
 /// `a: [b, m, k]`, `b: [b, k, n]`; the result `[b, m, n]`.
@@ -56,7 +56,7 @@ pub fn mm_backward(a: &View, b: &View, dy: &View, precision: Precision) -> Resul
 /// [`OpError`] where that does not hold.
 pub fn bmm(a: &View, b: &View, precision: Precision) -> Result<Tensor, OpError> {
     let pairs = pairs("bmm", a, b)?;
-    let parts = pairs.iter().map(|(a, b)| mm(&a.view(), &b.view(), precision)).collect::<Result<Vec<_>, _>>()?;
+    let parts = each(&pairs, |_, (a, b)| mm(&a.view(), &b.view(), precision))?;
     stacked(&parts, [a.shape()[0], a.shape()[1], b.shape()[2]])
 }
 
@@ -68,9 +68,8 @@ pub fn bmm_backward(a: &View, b: &View, dy: &View, precision: Precision) -> Resu
     let pairs = pairs("bmm_backward", a, b)?;
     let want = [a.shape()[0], a.shape()[1], b.shape()[2]];
     crate::rows::expect_shape("bmm_backward", "dy", dy.shape(), "as the product", &want)?;
-    let each =
-        pairs.iter().enumerate().map(|(i, (a, b))| mm_backward(&a.view(), &b.view(), &page(dy, i).view(), precision));
-    let (da, db): (Vec<Tensor>, Vec<Tensor>) = each.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let parts = each(&pairs, |i, (a, b)| mm_backward(&a.view(), &b.view(), &page(dy, i).view(), precision))?;
+    let (da, db): (Vec<Tensor>, Vec<Tensor>) = parts.into_iter().unzip();
     let sizes = |view: &View| [view.shape()[0], view.shape()[1], view.shape()[2]];
     Ok((stacked(&da, sizes(a))?, stacked(&db, sizes(b))?))
 }
@@ -260,6 +259,21 @@ fn pairs(op: &'static str, a: &View, b: &View) -> Result<Vec<(Tensor, Tensor)>, 
         }
     }
     Ok((0..a.shape()[0]).map(|i| (page(a, i), page(b, i))).collect())
+}
+
+/// `f` of every item, in order. With several items for every thread each is one task, so that small products do not
+/// start and end all threads one by one; with fewer, threads share each of them.
+pub(crate) fn each<T: Sync, R: Send>(
+    items: &[T],
+    f: impl Fn(usize, &T) -> Result<R, OpError> + Sync,
+) -> Result<Vec<R>, OpError> {
+    if items.len() < 4 * threads::count() {
+        return items.iter().enumerate().map(|(i, item)| f(i, item)).collect();
+    }
+    let isa = isa::active();
+    let mut results: Vec<Option<Result<R, OpError>>> = items.iter().map(|_| None).collect();
+    threads::parallel_chunks(&mut results, 1, |i, result| result[0] = Some(isa::with(isa, || f(i, &items[i]))));
+    results.into_iter().map(|result| result.expect("a task for each")).collect()
 }
 
 fn stacked(parts: &[Tensor], shape: [usize; 3]) -> Result<Tensor, OpError> {

@@ -64,6 +64,22 @@ fn batches_broadcast_and_vectors_are_rows_and_columns() {
 }
 
 #[test]
+fn a_batch_has_the_bits_of_its_products_on_any_threads() {
+    let (a, b, dy) = (tensor("a", [19, 3, 5], 1.0), tensor("b", [19, 5, 4], 1.0), tensor("dy", [19, 3, 4], 1.0));
+    let all = |n| {
+        aquifer_tensor::threads::with(n, || {
+            let y = bmm(&a.view(), &b.view(), Precision::F32).unwrap();
+            let (da, db) = bmm_backward(&a.view(), &b.view(), &dy.view(), Precision::F32).unwrap();
+            [y, da, db].map(|tensor| tensor.as_f32().to_vec())
+        })
+    };
+    let one = all(9); // Nineteen are few for nine threads, and many for one to four.
+    assert!([1, 2, 3, 4].into_iter().all(|threads| all(threads) == one));
+    let wrong = tensor("b", [19, 6, 4], 1.0);
+    assert!(bmm(&a.view(), &wrong.view(), Precision::F32).unwrap_err().to_string().contains("mm: `b`"));
+}
+
+#[test]
 fn sums_with_products_and_their_derivatives() {
     let (c, a, b) = (tensor("c", [4], 1.0), tensor("a", [3, 5], 1.0), tensor("b", [5, 4], 1.0));
     let dy = tensor("dy", [3, 4], 1.0);
