@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{everywhere, tensor};
-use aquifer_testkit::{Fixture, Tolerance, assert_close, wide};
+use aquifer_testkit::{Fixture, Tolerance, assert_close, check_gradient_within, wide};
 
 const CLOSE: Tolerance = Tolerance { absolute: 2e-5, relative: 1e-5 };
 
@@ -150,6 +150,49 @@ fn pooling_upsampling_and_norms_are_as_in_pytorch() {
     near(&db, "batch_norm_db");
     let y = batch_norm_inference(&x.view(), &mean.view(), &variance.view(), &w.view(), &b.view(), 1e-5).unwrap();
     near(&y, "batch_norm_inference");
+}
+
+/// Σ of (y · dy) for normalised rows: `row` says in which one element `at` lies, `channel` whose `w` and `b` it takes.
+fn normalised(
+    x: &[f64],
+    [w, b, dy]: [&[f64]; 3],
+    rows: usize,
+    row: impl Fn(usize) -> usize,
+    channel: impl Fn(usize) -> usize,
+) -> f64 {
+    let n = (x.len() / rows) as f64;
+    let (mut mean, mut square) = (vec![0.0; rows], vec![0.0; rows]);
+    x.iter().enumerate().for_each(|(at, x)| mean[row(at)] += x / n);
+    x.iter().enumerate().for_each(|(at, x)| square[row(at)] += (x - mean[row(at)]).powi(2) / n);
+    let y = |at: usize, x: f64| {
+        (x - mean[row(at)]) / (square[row(at)] + f64::from(1e-5_f32)).sqrt() * w[channel(at)] + b[channel(at)]
+    };
+    x.iter().enumerate().map(|(at, &x)| y(at, x) * dy[at]).sum()
+}
+
+#[test]
+fn derivatives_of_norms_are_those_of_central_differences() {
+    let [n, c, p] = [3, 4, 5];
+    let (x, dy) = (tensor("x", [n, c, p], 2.0), tensor("dy", [n, c, p], 1.0));
+    let (w, b) = (tensor("w", [c], 1.5), tensor("b", [c], 1.0));
+    let [x64, dy64, w64, b64] = [&x, &dy, &w, &b].map(|t| wide(t.as_f32()));
+    let channel = |at: usize| at / p % c;
+    let of_group = |at: usize| at / p / 2;
+    for (what, gradients, rows, row) in [
+        (
+            "group_norm",
+            group_norm_backward(&x.view(), 2, &w.view(), 1e-5, &dy.view()).unwrap(),
+            n * 2,
+            &of_group as &dyn Fn(usize) -> usize,
+        ),
+        ("batch_norm", batch_norm_backward(&x.view(), &w.view(), 1e-5, &dy.view()).unwrap(), c, &channel),
+    ] {
+        let [dx, dw, db] = [gradients.0, gradients.1, gradients.2].map(|t| wide(t.as_f32()));
+        let loss = |x: &[f64], w: &[f64], b: &[f64]| normalised(x, [w, b, &dy64], rows, row, channel);
+        check_gradient_within(what, &x64, &dx, 1e-5, |x| loss(x, &w64, &b64));
+        check_gradient_within(what, &w64, &dw, 1e-5, |w| loss(&x64, w, &b64));
+        check_gradient_within(what, &b64, &db, 1e-5, |b| loss(&x64, &w64, b));
+    }
 }
 
 #[test]

@@ -80,10 +80,19 @@ fn check<T: Element>(of: impl Fn(f32) -> T + Copy, [m, n, k]: [usize; 3], precis
 
 #[test]
 fn nothing_is_touched_beyond_the_operands() {
+    everywhere(&[[13, 40, 65], [32, 32, 64], [100, 17, 129], [3, 130, 300]]);
+}
+
+#[test]
+fn nothing_is_touched_beyond_small_operands() {
+    everywhere(&[[1, 1, 1], [5, 33, 31]]);
+}
+
+fn everywhere(shapes: &[[usize; 3]]) {
     for &isa in isa::available() {
         isa::with(isa, || {
             threads::with(2, || {
-                for shape in [[1, 1, 1], [5, 33, 31], [13, 40, 65], [32, 32, 64], [100, 17, 129], [3, 130, 300]] {
+                for &shape in shapes {
                     for precision in Precision::ALL {
                         check(|x| x, shape, precision);
                         check(Bf16::from_f32, shape, precision);
