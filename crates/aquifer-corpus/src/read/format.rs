@@ -1,6 +1,6 @@
 //! Formats and compressions, by name and by first bytes.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// How the decompressed bytes are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Jsonl,
+    /// WARC, WET or ARC: pages as a crawler stored them.
+    Archive,
+    /// One page of HTML a file.
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,8 @@ impl Kind {
         match stem.rsplit_once('.').map(|(_, extension)| extension) {
             Some("txt") => Ok(Kind::Lines(Format::Text, compression)),
             Some("jsonl" | "ndjson") => Ok(Kind::Lines(Format::Jsonl, compression)),
+            Some("warc" | "wet" | "arc") => Ok(Kind::Lines(Format::Archive, compression)),
+            Some("html" | "htm" | "xhtml") => Ok(Kind::Lines(Format::Html, compression)),
             #[cfg(feature = "parquet")]
             Some("parquet") if compression == Compression::None => Ok(Kind::Parquet),
             #[cfg(not(feature = "parquet"))]
@@ -57,6 +63,13 @@ impl Format {
     pub(super) fn of_bytes(start: &[u8]) -> Format {
         let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
         let line = start.split(|&b| b == b'\n').next().unwrap_or_default();
+        if start.starts_with(b"WARC/") || start.starts_with(b"filedesc://") {
+            return Format::Archive;
+        }
+        let begins = |tag: &[u8]| start.get(..tag.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(tag));
+        if begins(b"<!doctype html") || begins(b"<html") {
+            return Format::Html;
+        }
         let object =
             line.starts_with(b"{") && line[1..].trim_ascii_start().first().is_some_and(|&b| b == b'"' || b == b'}');
         if object { Format::Jsonl } else { Format::Text }
@@ -70,6 +83,16 @@ impl Compression {
             [0x28, 0xB5, 0x2F, 0xFD, ..] => Compression::Zstd,
             _ => Compression::None,
         }
+    }
+
+    /// The first bytes once they are unpacked, as far as these reach.
+    pub(super) fn beginning(self, raw: &[u8]) -> Vec<u8> {
+        let mut start = Vec::new();
+        if let Ok(reader) = self.open(Box::new(io::Cursor::new(raw.to_vec()))) {
+            // An error only says that the bytes at hand end: what came before it tells the format.
+            let _ = reader.take(1 << 12).read_to_end(&mut start);
+        }
+        start
     }
 
     pub(super) fn open(self, raw: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {

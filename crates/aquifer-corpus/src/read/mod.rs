@@ -2,6 +2,7 @@
 //!
 //! What cannot be used is never dropped in silence: the iterator hands it back as a [`Skipped`].
 
+mod archive;
 mod error;
 mod format;
 mod jsonl;
@@ -35,13 +36,21 @@ pub struct ReadOptions {
     pub max_text_bytes: usize,
     /// A JSONL line longer than this is skipped (default 256 MiB).
     pub max_line_bytes: usize,
+    /// A page of a web archive, or an HTML file, longer than this is skipped (default 32 MiB).
+    pub max_page_bytes: usize,
     /// [`collect_documents`] takes no more text than this in all (default: any amount).
     pub max_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        ReadOptions { text_field: None, max_text_bytes: 4 << 20, max_line_bytes: 256 << 20, max_bytes: u64::MAX }
+        ReadOptions {
+            text_field: None,
+            max_text_bytes: 4 << 20,
+            max_line_bytes: 256 << 20,
+            max_page_bytes: 32 << 20,
+            max_bytes: u64::MAX,
+        }
     }
 }
 
@@ -73,7 +82,8 @@ pub fn read_documents(path: &Path, options: &ReadOptions) -> Result<Documents, R
 }
 
 /// Reads documents from a stream such as standard input, called `name` in ids and reasons. Compression is told by the
-/// first bytes, and without a `format` so is the format: JSONL where the first line looks like a JSON object, else text.
+/// first bytes, and without a `format` so is the format: a web archive, a page of HTML, JSONL where the first line looks
+/// like a JSON object, else text.
 ///
 /// # Errors
 /// When the stream cannot be read at all.
@@ -86,21 +96,31 @@ pub fn read_stream(
     let failed = |cause| ReadError::Unreadable { path: PathBuf::from(name), cause };
     let mut raw = BufReader::with_capacity(1 << 16, stream);
     let compression = Compression::of_bytes(raw.fill_buf().map_err(failed)?);
-    let mut reader = compression.open(Box::new(raw)).map_err(failed)?;
     let format = match format {
         Some(format) => format,
-        None => Format::of_bytes(reader.fill_buf().map_err(failed)?),
+        None => Format::of_bytes(&compression.beginning(raw.buffer())),
     };
-    let current = Some(rows(reader, name.to_owned(), format, options));
+    let current = Some(rows(Box::new(raw), compression, name.to_owned(), format, options).map_err(failed)?);
     let (options, bytes_read) = (options.clone(), Arc::new(AtomicU64::new(0)));
     Ok(Documents { files: VecDeque::new(), current, options, total_bytes: 0, bytes_read })
 }
 
-fn rows(reader: Box<dyn BufRead + Send>, name: String, format: Format, options: &ReadOptions) -> Rows {
-    match format {
-        Format::Text => Box::new(text::Pieces::new(reader, name, options.max_text_bytes)),
-        Format::Jsonl => Box::new(jsonl::Lines::new(reader, name, options)),
-    }
+fn rows(
+    raw: Box<dyn BufRead + Send>,
+    compression: Compression,
+    name: String,
+    format: Format,
+    options: &ReadOptions,
+) -> io::Result<Rows> {
+    Ok(match format {
+        Format::Text => Box::new(text::Pieces::new(compression.open(raw)?, name, options.max_text_bytes)),
+        Format::Jsonl => Box::new(jsonl::Lines::new(compression.open(raw)?, name, options)),
+        Format::Archive => Box::new(archive::Pages::open(raw, compression, name, options)?),
+        Format::Html => {
+            let page = archive::html_file(compression.open(raw)?, &name, options);
+            Box::new(std::iter::once(page.map_err(|reason| Skipped { file: name, line: None, reason })))
+        }
+    })
 }
 
 impl Documents {
@@ -123,8 +143,7 @@ impl Documents {
                 let file = File::open(&found.path).map_err(unreadable)?;
                 let counted = Counted { inner: file, count: self.bytes_read.clone() };
                 let raw = BufReader::with_capacity(1 << 17, counted);
-                let reader = compression.open(Box::new(raw)).map_err(unreadable)?;
-                Ok(rows(reader, found.name.clone(), format, &self.options))
+                rows(Box::new(raw), compression, found.name.clone(), format, &self.options).map_err(unreadable)
             }
             #[cfg(feature = "parquet")]
             Ok(Kind::Parquet) => {

@@ -86,7 +86,9 @@ fn sample(path: &Path, format: Format, compression: Compression) -> std::io::Res
     // Three-byte characters from U+3000 on: kana and Chinese characters, and few others.
     let spaceless = 3 * bytes.iter().filter(|byte| (0xE3..=0xE9).contains(*byte)).count() as u64;
     let longest = match format {
-        Format::Text => bytes.len(),
+        Format::Text | Format::Html => bytes.len(),
+        // A page is some hundred kilobytes; the longest in the sample cannot be told without reading its records.
+        Format::Archive => bytes.len().min(1 << 20),
         Format::Jsonl => bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0),
     };
     Ok(Sample { packed: count.load(Relaxed), unpacked: bytes.len() as u64, spaceless, longest: longest as u64 })

@@ -67,7 +67,10 @@ fn walk(folder: &Path, below: &str, visited: &mut BTreeSet<PathBuf>, found: &mut
         let kind = match Kind::of_name(&base) {
             _ if !metadata.is_file() => Err("it is not a regular file".to_owned()),
             Ok(kind) => Ok(kind),
-            Err(NameError::Unknown) => Err("its extension is not .txt, .jsonl or .parquet (also .gz, .zst)".to_owned()),
+            Err(NameError::Unknown) => {
+                Err("its extension is not .txt, .jsonl, .html, .warc, .wet, .arc or .parquet (also .gz, .zst)"
+                    .to_owned())
+            }
             #[cfg(not(feature = "parquet"))]
             Err(NameError::Needs(feature)) => {
                 Err(format!("it needs the feature `{feature}`: build with `cargo build --release --features full`"))
