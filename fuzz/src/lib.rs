@@ -2,6 +2,7 @@
 //! did. The fuzz targets call these, and so does the test that replays the committed corpora.
 
 use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
+use aquifer_data::extract::{self, extract};
 use aquifer_model::files::WeightFiles;
 use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 /// The readers by name, which is also the name of their corpus folder.
 pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("documents", documents),
+    ("pages", pages),
     ("shards", shards),
     ("tokenizer", tokenizer),
     ("template", template),
@@ -26,12 +28,19 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
 pub fn documents(data: &[u8]) -> bool {
-    let formats = [None, Some(Format::Text), Some(Format::Jsonl)];
+    let formats = [None, Some(Format::Text), Some(Format::Jsonl), Some(Format::Archive), Some(Format::Html)];
     let found = formats.map(|format| {
         let documents = read_stream(Cursor::new(data.to_vec()), "fuzz", format, &ReadOptions::default());
         documents.map_or(0, |documents| documents.take(10_000).filter(Result::is_ok).count())
     });
     found.iter().any(|&documents| documents > 0)
+}
+
+/// The main text of a page, in both formats.
+pub fn pages(data: &[u8]) -> bool {
+    let page = String::from_utf8_lossy(data);
+    let text = |format| extract(&page, format).text;
+    !text(extract::Format::Text).is_empty() && !text(extract::Format::Markdown).is_empty()
 }
 
 /// Token shards: the input is the one file that a sound list names, then the list itself.

@@ -1,6 +1,7 @@
 //! Cleaning, document by document: encoding repair, then the filters of a preset. Nothing disappears without a reason.
 
 use crate::encoding::repair;
+use crate::extract;
 use crate::filters::{NOTHING_LEFT, Preset, Verdict, judge, notices};
 use crate::parallel;
 use aquifer_corpus::{Document, Message};
@@ -22,7 +23,7 @@ pub struct Cleaned {
 pub struct Changed {
     /// Which.
     pub id: String,
-    /// What was done: `misread encoding`, `byte-order mark`, `control characters`, `composed`, `notices`.
+    /// What was done: `main text` (taken out of a page), `misread encoding`, `byte-order mark`, `control characters`, `composed`, `notices`.
     pub what: Vec<&'static str>,
     /// The beginning of the text before.
     pub before: String,
@@ -80,6 +81,11 @@ enum Outcome {
 
 fn clean_one(document: &Document, preset: Preset) -> Outcome {
     let mut what = Vec::new();
+    let extracted = extract::is_page(document).then(|| extract::document(document, extract::Format::Text));
+    if extracted.is_some() {
+        what.push("main text");
+    }
+    let document = extracted.as_ref().unwrap_or(document);
     let text = clean_text(&document.text, preset, &mut what);
     let turns = document.messages().map(|turns| {
         let clean =

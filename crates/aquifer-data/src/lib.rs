@@ -19,6 +19,7 @@
 pub mod clean;
 pub mod dedup;
 pub mod encoding;
+pub mod extract;
 pub mod filters;
 pub mod prepare;
 pub mod small_world;

@@ -40,6 +40,7 @@ fn every_command_explains_itself() {
     let said: Vec<String> = all.iter().map(|words| words.join(" ")).collect();
     for wanted in [
         "quickstart",
+        "data extract",
         "data clean",
         "data dedup",
         "data stats",

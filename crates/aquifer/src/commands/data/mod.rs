@@ -2,6 +2,7 @@
 
 pub(crate) mod clean;
 pub(crate) mod dedup;
+pub(crate) mod extract;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod stats;
@@ -14,7 +15,7 @@ use aquifer_record::data::Size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Clean text, remove duplicates, count it, look at it, turn it into token shards
+/// Take text out of pages, clean it, remove duplicates, count it, look at it, turn it into token shards
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    Extract(extract::Args),
     Clean(clean::Args),
     Dedup(dedup::Args),
     Stats(stats::Args),
@@ -32,6 +34,7 @@ enum Verb {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
+        Verb::Extract(args) => extract::run(args, ctx),
         Verb::Clean(args) => clean::run(args, ctx),
         Verb::Dedup(args) => dedup::run(args, ctx),
         Verb::Stats(args) => stats::run(args, ctx),
@@ -43,7 +46,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 /// What to read
 #[derive(clap::Args)]
 pub(crate) struct Input {
-    /// Files or folders: .txt, .jsonl, each also .gz or .zst (.parquet with `--features full`); `-` is stdin
+    /// Files or folders: .txt, .jsonl, .html, .warc, .wet, .arc, each also .gz or .zst (.parquet with `--features full`);
+    /// `-` is stdin
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages]

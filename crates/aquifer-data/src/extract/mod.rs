@@ -1,0 +1,95 @@
+//! The main text of a web page: without menus, boxes, comments and what else surrounds it.
+//!
+//! Three steps. Elements that show nothing, or whose class, id or role says that they are no text, are left out. The
+//! main element is one that is marked as such and holds enough of what is left (`articleBody`, `entry-content`,
+//! `<article>`, `<main>`, …), else the one whose paragraphs weigh most, as in Arc90's Readability. Inside it lists of
+//! links, and headings of nothing, go too.
+//!
+//! ```
+//! use aquifer_data::extract::{Format, extract};
+//! let page = "<title>Rain - The Herald</title><nav><a href=/>Home</a></nav><article><h1>Rain</h1>\
+//!             <p>It rained, and <b>nobody</b> minded.</p><ul><li>Not here<li>Not there</ul></article>";
+//! let page = extract(page, Format::Markdown);
+//! assert_eq!(page.text, "# Rain\n\nIt rained, and **nobody** minded.\n\n- Not here\n- Not there");
+//! assert_eq!(page.title.as_deref(), Some("Rain - The Herald"));
+//! ```
+
+mod parse;
+mod render;
+mod select;
+mod tags;
+mod text;
+mod words;
+
+use crate::parallel;
+use aquifer_corpus::Document;
+use parse::{Attribute, Page};
+use serde::{Deserialize, Serialize};
+use tags::Tag;
+
+/// How the text is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Paragraphs as lines; lists and tables keep their marks, emphasis and headings lose them.
+    #[default]
+    Text,
+    /// Markdown: headings, lists, tables, quotes, code blocks and formulas keep theirs.
+    Markdown,
+}
+
+/// What a page says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// Its main text; empty if it has none.
+    pub text: String,
+    /// Its title: `og:title`, else `<title>`.
+    pub title: Option<String>,
+}
+
+/// The main text of a page. Elements nested deeper than 400 hang from the last of these.
+pub fn extract(html: &str, format: Format) -> Extracted {
+    let page = Page::parse(html);
+    let selection = select::select(&page);
+    Extracted { text: render::render(&page, &selection, format), title: title(&page) }
+}
+
+/// Whether a document is a page whose text was not taken out yet, as readers of web archives hand them out.
+pub fn is_page(document: &Document) -> bool {
+    let media = document.metadata.get("content_type").and_then(|media| media.as_str());
+    matches!(media, Some("text/html" | "application/xhtml+xml"))
+}
+
+/// The document of a page: its main text, and its title among the metadata.
+pub fn document(page: &Document, format: Format) -> Document {
+    let Extracted { text, title } = extract(&page.text, format);
+    let mut metadata = page.metadata.clone();
+    metadata.shift_remove("content_type");
+    if let Some(title) = title {
+        metadata.entry("title").or_insert(title.into());
+    }
+    Document { id: page.id.clone(), text, metadata }
+}
+
+/// The main texts of all pages, in parallel; other documents as they are.
+pub fn documents(documents: Vec<Document>, format: Format) -> Vec<Document> {
+    let pages = parallel::map(documents.len(), |i| is_page(&documents[i]).then(|| document(&documents[i], format)));
+    documents.into_iter().zip(pages).map(|(document, page)| page.unwrap_or(document)).collect()
+}
+
+fn title(page: &Page) -> Option<String> {
+    let named = |&i: &usize| {
+        page.nodes[i].tag == Tag::Meta && page.attribute(i, Attribute::Property).is_some_and(|name| name == "og:title")
+    };
+    let open_graph = (0..page.nodes.len()).find(named).and_then(|i| page.attribute(i, Attribute::Content));
+    let element = || {
+        let title = (0..page.nodes.len()).find(|&i| page.nodes[i].tag == Tag::Title)?;
+        page.children(title).next().map(|text| page.nodes[text].text)
+    };
+    let title = render::unescaped(open_graph.or_else(element)?);
+    let words: Vec<&str> = title.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Which part of a page is its text.
+
+use super::parse::{Attribute, Page};
+use super::tags::Tag;
+use super::text::{Amount, amounts};
+use super::words::{each_word, is_clutter, is_suspect};
+
+/// What to show: one or several subtrees, and what inside them is left out.
+pub(super) struct Selection {
+    pub(super) roots: Vec<usize>,
+    pub(super) dropped: Vec<bool>,
+}
+
+pub(super) fn select(page: &Page) -> Selection {
+    let mut dropped = vec![false; page.nodes.len()];
+    drop_what_shows_nothing(page, &mut dropped);
+    let all = amounts(page, &dropped);
+    drop_clutter(page, &all, &mut dropped);
+    let kept = amounts(page, &dropped);
+    let root = main_element(page, &kept, &dropped);
+    drop_link_lists(page, &kept, root, &mut dropped);
+    drop_empty_headings(page, root, &mut dropped);
+    Selection { roots: with_its_lead(page, &kept, &dropped, root), dropped }
+}
+
+fn mark(page: &Page, node: usize, dropped: &mut [bool]) -> usize {
+    let end = page.nodes[node].end as usize;
+    dropped[node..end].fill(true);
+    end
+}
+
+fn drop_what_shows_nothing(page: &Page, dropped: &mut [bool]) {
+    let mut i = 0;
+    while i < page.nodes.len() {
+        let hidden = |i| {
+            page.attribute(i, Attribute::Hidden).is_some_and(|value| value != "until-found")
+                || page.attribute(i, Attribute::Style).is_some_and(|style| {
+                    let style = style.as_bytes();
+                    let has = |what: &[u8]| style.windows(what.len()).any(|part| part.eq_ignore_ascii_case(what));
+                    has(b"display:none") || has(b"display: none") || has(b"visibility:hidden")
+                })
+        };
+        let node = &page.nodes[i];
+        let math = node.tag == Tag::Script
+            && page.attribute(i, Attribute::Type).is_some_and(|kind| kind.trim_start().starts_with("math/tex"));
+        if node.tag != Tag::Text && ((node.tag.is_no_text() && !math) || hidden(i)) {
+            i = mark(page, i, dropped);
+        } else {
+            i += 1;
+        }
+    }
+}
+
+/// What names and roles say is no text, unless it is most of the page.
+fn drop_clutter(page: &Page, all: &[Amount], dropped: &mut [bool]) {
+    let whole = all[0].text.max(1) as f32;
+    let mut i = 1;
+    while i < page.nodes.len() {
+        let (tag, amount) = (page.nodes[i].tag, &all[i]);
+        if dropped[i] || tag == Tag::Text || matches!(tag, Tag::Body | Tag::Html | Tag::Main | Tag::Article) {
+            i += 1;
+            continue;
+        }
+        let share = amount.text as f32 / whole;
+        let (mut clutter, mut suspect) =
+            (matches!(tag, Tag::Aside | Tag::Footer | Tag::Figcaption), tag == Tag::Header || tag == Tag::Form);
+        for which in [Attribute::Class, Attribute::Id] {
+            if let Some(names) = page.attribute(i, which) {
+                each_word(names, |word| {
+                    clutter |= is_clutter(word);
+                    suspect |= is_suspect(word);
+                });
+            }
+        }
+        if let Some(role) = page.attribute(i, Attribute::Role) {
+            clutter |= matches!(
+                role,
+                "navigation" | "complementary" | "contentinfo" | "banner" | "search" | "menu" | "dialog"
+            );
+        }
+        let goes = (clutter && share < 0.4 && amount.prose as f32 <= 0.5 * all[0].prose as f32)
+            || (suspect
+                && share < 0.2
+                && (amount.link_density() > 0.4 || amount.text < 60)
+                && amount.paragraphs == 0
+                && tag.heading().is_none());
+        i = if goes { mark(page, i, dropped) } else { i + 1 };
+    }
+}
+
+/// The element that holds the text: a marked one if it holds enough, else the one whose paragraphs weigh most.
+fn main_element(page: &Page, kept: &[Amount], dropped: &[bool]) -> usize {
+    let whole = &kept[0];
+    let mut best: Option<(u32, f32, usize)> = None;
+    for i in 1..page.nodes.len() {
+        if dropped[i] || page.nodes[i].tag == Tag::Text {
+            continue;
+        }
+        let Some(tier) = tier(page, i) else { continue };
+        let amount = &kept[i];
+        let worth = worth(amount);
+        if amount.text < 80 || worth < 0.25 * self::worth(whole) {
+            continue;
+        }
+        if best.is_none_or(|(best_tier, best_worth, _)| {
+            tier < best_tier || (tier == best_tier && worth > best_worth * 1.05)
+        }) {
+            best = Some((tier, worth, i));
+        }
+    }
+    match best {
+        Some((_, _, root)) => root,
+        None => heaviest(page, kept, dropped),
+    }
+}
+
+/// The text and its lead, which often stands before the element that is marked as the text, in a box of its own.
+fn with_its_lead(page: &Page, kept: &[Amount], dropped: &[bool], root: usize) -> Vec<usize> {
+    let (mut roots, mut below) = (vec![root], root);
+    for _ in 0..4 {
+        let above = page.nodes[below].parent as usize;
+        if matches!(page.nodes[above].tag, Tag::Body | Tag::Html) || below == 0 {
+            break;
+        }
+        let is_lead = |&child: &usize| {
+            let amount = &kept[child];
+            let sized = (60..1500).contains(&amount.text) && amount.text < kept[root].text / 2;
+            sized && !dropped[child] && amount.stops > 0 && amount.link_density() < 0.2
+        };
+        let leads: Vec<usize> = page.children(above).take_while(|&child| child < below).filter(is_lead).collect();
+        roots.splice(0..0, leads);
+        below = above;
+    }
+    roots
+}
+
+/// Text that is not links, paragraphs for more.
+fn worth(amount: &Amount) -> f32 {
+    (amount.text - amount.links) as f32 + amount.prose as f32
+}
+
+/// How surely the element's own marks say that it is the main one: 0 most surely.
+fn tier(page: &Page, i: usize) -> Option<u32> {
+    if page.attribute(i, Attribute::ItemProp) == Some("articleBody") {
+        return Some(0);
+    }
+    let tag = page.nodes[i].tag;
+    if !matches!(tag, Tag::Div | Tag::Section | Tag::Article | Tag::Main | Tag::Td | Tag::Other) {
+        return None;
+    }
+    let mut tier = None::<u32>;
+    let mut lower = |value: u32| tier = Some(tier.map_or(value, |tier| tier.min(value)));
+    for which in [Attribute::Class, Attribute::Id] {
+        let Some(names) = page.attribute(i, which) else { continue };
+        for name in names.split_ascii_whitespace() {
+            let (mut article, mut body, mut main) = (false, false, false);
+            each_word(name, |word| {
+                article |= matches!(
+                    word,
+                    b"article"
+                        | b"artikel"
+                        | b"entry"
+                        | b"post"
+                        | b"story"
+                        | b"blog"
+                        | b"news"
+                        | b"single"
+                        | b"page"
+                        | b"text"
+                        | b"main"
+                );
+                body |= matches!(
+                    word,
+                    b"body"
+                        | b"content"
+                        | b"inhalt"
+                        | b"text"
+                        | b"contents"
+                        | b"copy"
+                        | b"articlebody"
+                        | b"postcontent"
+                        | b"entrycontent"
+                        | b"storybody"
+                        | b"postbody"
+                        | b"bodytext"
+                );
+                main |= matches!(
+                    word,
+                    b"main" | b"content" | b"article" | b"inhalt" | b"post" | b"entry" | b"hentry" | b"story"
+                );
+            });
+            if article && body {
+                lower(1);
+            } else if body {
+                lower(3);
+            } else if main {
+                lower(3);
+            }
+        }
+    }
+    match tag {
+        Tag::Article => lower(2),
+        Tag::Main => lower(4),
+        _ => {}
+    }
+    if matches!(page.attribute(i, Attribute::Role), Some("main" | "article")) {
+        lower(4);
+    }
+    tier
+}
+
+/// Every paragraph gives its weight to its parent, and half of it to the parent above (as Readability does).
+fn heaviest(page: &Page, kept: &[Amount], dropped: &[bool]) -> usize {
+    let mut weights = vec![0.0_f32; page.nodes.len()];
+    for (i, node) in page.nodes.iter().enumerate().skip(1) {
+        let amount = &kept[i];
+        let paragraph =
+            matches!(node.tag, Tag::P | Tag::Pre | Tag::Blockquote | Tag::Td | Tag::Div | Tag::Li | Tag::Dd);
+        if dropped[i] || !paragraph || amount.text < 25 {
+            continue;
+        }
+        // Only what hangs from it directly.
+        let own: u32 = page
+            .children(i)
+            .filter(|&child| !page.nodes[child].tag.is_block())
+            .map(|child| kept[child].text - kept[child].links)
+            .sum();
+        if own < 25 {
+            continue;
+        }
+        let weight = 1.0 + amount.stops as f32 + (own as f32 / 100.0).min(3.0) + own as f32 / 400.0;
+        let target = if matches!(node.tag, Tag::Div | Tag::Td) { i } else { node.parent as usize };
+        weights[target] += weight;
+        if target > 0 {
+            weights[page.nodes[target].parent as usize] += weight / 2.0;
+        }
+    }
+    let weighed = weights.iter().enumerate().map(|(i, weight)| (i, weight * (1.0 - kept[i].link_density())));
+    let best = weighed.fold((0, 0.0), |best, next| if next.1 > best.1 { next } else { best });
+    if best.1 == 0.0 { 0 } else { best.0 }
+}
+
+/// Lists and boxes of links below the main element.
+fn drop_link_lists(page: &Page, kept: &[Amount], root: usize, dropped: &mut [bool]) {
+    let (mut i, end) = (root + 1, page.nodes[root].end as usize);
+    let whole = kept[root].text.max(1) as f32;
+    while i < end {
+        let (tag, amount) = (page.nodes[i].tag, &kept[i]);
+        let density = amount.link_density();
+        let boxed = matches!(
+            tag,
+            Tag::Div
+                | Tag::Ul
+                | Tag::Ol
+                | Tag::Section
+                | Tag::Table
+                | Tag::Dl
+                | Tag::P
+                | Tag::Header
+                | Tag::Form
+                | Tag::Details
+        );
+        let share = amount.text as f32 / whole;
+        let limit = match tag {
+            Tag::P => 0.9,
+            Tag::Ul | Tag::Ol => 0.66,
+            _ => 0.5,
+        };
+        let goes = boxed
+            && !dropped[i]
+            && amount.anchors > 0
+            && density > limit
+            && share < 0.5
+            && (tag != Tag::P || amount.text < 200);
+        i = if goes { mark(page, i, dropped) } else { i + 1 };
+    }
+}
+
+/// Headings of what was dropped: nothing follows before the next of the same rank, or the end.
+fn drop_empty_headings(page: &Page, root: usize, dropped: &mut [bool]) {
+    // From the end: the highest rank that stands next, with no text between.
+    let mut next = Some(0);
+    let mut i = page.nodes[root].end as usize;
+    let mut inside = vec![0_u8; page.nodes.len()];
+    for h in root..page.nodes[root].end as usize {
+        if let Some(level) = page.nodes[h].tag.heading() {
+            inside[h..page.nodes[h].end as usize].fill(level as u8);
+        }
+    }
+    while i > root + 1 {
+        i -= 1;
+        if dropped[i] {
+            continue;
+        }
+        let node = &page.nodes[i];
+        if let Some(level) = node.tag.heading() {
+            if level > 1 && next.is_some_and(|next| next <= level) {
+                mark(page, i, dropped);
+            } else {
+                next = Some(level);
+            }
+        } else if node.tag == Tag::Text && inside[i] == 0 && node.text.chars().any(char::is_alphanumeric) {
+            next = None;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What the names of an element's classes and its id say about it.
+
+/// Words of class names and ids: `post-content`, `postContent` and `post_content` have the same two.
+pub(super) fn each_word(names: &str, mut f: impl FnMut(&[u8])) {
+    let bytes = names.as_bytes();
+    let mut word = [0_u8; 20];
+    let mut length = 0;
+    for (i, &byte) in bytes.iter().enumerate() {
+        let breaks =
+            !byte.is_ascii_alphanumeric() || (byte.is_ascii_uppercase() && i > 0 && bytes[i - 1].is_ascii_lowercase());
+        if breaks && length > 0 {
+            f(&word[..length]);
+            length = 0;
+        }
+        if byte.is_ascii_alphabetic() && length < word.len() {
+            word[length] = byte.to_ascii_lowercase();
+            length += 1;
+        }
+    }
+    if length > 0 {
+        f(&word[..length]);
+    }
+}
+
+/// Certain not to be the text of the page.
+pub(super) fn is_clutter(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"ad"
+            | b"ads"
+            | b"adsense"
+            | b"advert"
+            | b"advertisement"
+            | b"advertising"
+            | b"adbox"
+            | b"adslot"
+            | b"banner"
+            | b"breadcrumb"
+            | b"breadcrumbs"
+            | b"comment"
+            | b"comments"
+            | b"commentlist"
+            | b"consent"
+            | b"cookie"
+            | b"cookies"
+            | b"copyright"
+            | b"disqus"
+            | b"gdpr"
+            | b"login"
+            | b"menu"
+            | b"modal"
+            | b"nav"
+            | b"navbar"
+            | b"navi"
+            | b"navigation"
+            | b"newsletter"
+            | b"newsletters"
+            | b"outbrain"
+            | b"overlay"
+            | b"pager"
+            | b"pagination"
+            | b"popup"
+            | b"promo"
+            | b"recommendations"
+            | b"recommended"
+            | b"related"
+            | b"relatedposts"
+            | b"reply"
+            | b"respond"
+            | b"share"
+            | b"sharedaddy"
+            | b"sharing"
+            | b"shariff"
+            | b"sidebar"
+            | b"signup"
+            | b"skip"
+            | b"social"
+            | b"socials"
+            | b"sponsor"
+            | b"sponsored"
+            | b"subscribe"
+            | b"subscription"
+            | b"taboola"
+            | b"toolbar"
+            | b"trackback"
+            | b"trackbacks"
+            | b"trending"
+            | b"widget"
+            | b"widgets"
+            | b"wpcnt"
+            | b"pingback"
+            | b"sociable"
+            | b"footer"
+            | b"author"
+            | b"authorbox"
+            | b"saboxplugin"
+            | b"bio"
+            | b"biography"
+            | b"autor"
+            | b"disclosure"
+            | b"caption"
+            | b"legend"
+            | b"subvert"
+            | b"meta"
+            | b"metaline"
+            | b"tags"
+            | b"infobox"
+            | b"bookmarks"
+            | b"addthis"
+            | b"addtoany"
+            | b"noprint"
+            | b"screenreader"
+            | b"navbox"
+            | b"catlinks"
+            | b"editsection"
+            | b"printfooter"
+            | b"kommentare"
+            | b"verwandte"
+            | b"werbung"
+            | b"anzeige"
+    )
+}
+
+/// Often not: dropped where its text is short or mostly links.
+pub(super) fn is_suspect(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"about"
+            | b"teaser"
+            | b"teasers"
+            | b"byline"
+            | b"category"
+            | b"categories"
+            | b"contact"
+            | b"credit"
+            | b"credits"
+            | b"date"
+            | b"foot"
+            | b"head"
+            | b"header"
+            | b"info"
+            | b"infos"
+            | b"jump"
+            | b"list"
+            | b"masthead"
+            | b"metadata"
+            | b"more"
+            | b"next"
+            | b"post"
+            | b"postmetadata"
+            | b"prev"
+            | b"previous"
+            | b"print"
+            | b"rating"
+            | b"ratings"
+            | b"search"
+            | b"side"
+            | b"tag"
+            | b"tool"
+            | b"tools"
+            | b"top"
+            | b"topics"
+            | b"vote"
+            | b"votes"
+            | b"links"
+            | b"logo"
+            | b"gallery"
+            | b"toc"
+            | b"buttons"
+            | b"button"
+            | b"hidden"
+            | b"secondary"
+            | b"right"
+            | b"left"
+            | b"bottom"
+            | b"archive"
+            | b"archives"
+            | b"feed"
+            | b"popular"
+            | b"latest"
+            | b"recent"
+            | b"rss"
+            | b"feedback"
+            | b"disclaimer"
+            | b"legal"
+            | b"tooltip"
+            | b"dropdown"
+            | b"panel"
+    )
+}
