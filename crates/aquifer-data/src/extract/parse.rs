@@ -350,13 +350,12 @@ impl<'a> Builder<'a> {
             Tag::A => self.close(|open| open == Tag::A, Tag::is_block),
             _ => {}
         }
-        if tag.is_block()
+        if self.paragraphs > 0
+            && tag.is_block()
             && !is_cell(tag)
             && !matches!(tag, Tag::Html | Tag::Body | Tag::Tr | Tag::Tbody | Tag::Thead | Tag::Tfoot)
         {
-            if self.paragraphs > 0 {
-                self.close(|open| open == Tag::P, |open| is_cell(open) || open == Tag::Button);
-            }
+            self.close(|open| open == Tag::P, |open| is_cell(open) || open == Tag::Button);
         }
     }
 }

@@ -83,10 +83,9 @@ impl Writer<'_> {
             }
             tag if tag.is_block() => {
                 self.block();
-                if let (Some(level), Format::Markdown) = (tag.heading(), self.format) {
-                    if self.page.children(i).any(|child| !self.dropped[child]) {
-                        self.word(&format!("{} ", "#".repeat(level)));
-                    }
+                let shows = self.page.children(i).any(|child| !self.dropped[child]);
+                if let Some(level) = tag.heading().filter(|_| shows && self.format == Format::Markdown) {
+                    self.word(&format!("{} ", "#".repeat(level)));
                 }
                 self.children(i);
                 self.block();

@@ -191,9 +191,7 @@ fn tier(page: &Page, i: usize) -> Option<u32> {
             });
             if article && body {
                 lower(1);
-            } else if body {
-                lower(3);
-            } else if main {
+            } else if body || main {
                 lower(3);
             }
         }
