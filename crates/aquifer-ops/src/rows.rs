@@ -4,7 +4,7 @@
 use crate::OpError;
 use crate::order::{Begin, ROW_BLOCK, ROW_LANES, TokenChains};
 use aquifer_tensor::threads::{SendPtr, parallel_for};
-use aquifer_tensor::{DType, View, ViewMut};
+use aquifer_tensor::{DType, Tensor, View, ViewMut};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -379,6 +379,52 @@ pub(crate) fn token_sums<const K: usize>(
     });
 }
 
+/// Bytes of two inputs that [`each_row_and_sums`] goes over before it sums them: half a second-level cache.
+const GROUP: usize = 512 << 10;
+
+/// Calls `each(row)` for every row and takes [`token_sums`] of them: one group of rows after another, so that `chain`
+/// finds in cache what `each` has read, and whatever `each` left for it.
+pub(crate) fn each_row_and_sums<const K: usize>(
+    chains: &TokenChains,
+    begin: Begin,
+    out: [&mut [f32]; K],
+    each: impl Fn(usize) + Sync,
+    chain: impl Fn(Range<usize>, Range<usize>, [&mut [f32]; K]) + Sync,
+) {
+    let cols = out[0].len();
+    let group = (GROUP / (2 * size_of::<f32>() * cols.max(1))).max(1);
+    let through = |lane: &Range<usize>, mut begin: Begin, mut sums: [&mut [f32]; K]| {
+        let mut at = lane.start;
+        loop {
+            let rows = at..(at + group).min(lane.end);
+            each_row(rows.len(), cols, |i| each(rows.start + i));
+            at = rows.end;
+            let part = TokenChains { grain: chains.grain, lanes: vec![rows] };
+            token_sums(&part, begin, sums.each_mut().map(|sums| &mut **sums), &chain);
+            begin = Begin::Continue;
+            if at == lane.end {
+                return;
+            }
+        }
+    };
+    if let [lane] = &chains.lanes[..] {
+        return through(lane, begin, out);
+    }
+    let lanes = chains.lanes.len();
+    let mut partials = Tensor::recycled::<f32>([lanes, K, cols]);
+    for (lane, sums) in chains.lanes.iter().zip(partials.as_f32_mut().chunks_mut((K * cols).max(1))) {
+        let mut sums = sums.chunks_mut(cols.max(1));
+        through(lane, Begin::Fresh, std::array::from_fn(|_| sums.next().unwrap_or_default()));
+    }
+    let (partials, leaves) = (partials.as_f32(), (0..lanes).map(|lane| lane..lane + 1).collect());
+    token_sums(&TokenChains { grain: 1, lanes: leaves }, Begin::Fresh, out, |lane, part, sums| {
+        for (k, sums) in sums.into_iter().enumerate() {
+            let at = (lane.start * K + k) * cols;
+            sums.copy_from_slice(&partials[at + part.start..at + part.end]);
+        }
+    });
+}
+
 /// The loop of a chain: `sums[k][j] += term(a(row)[j], b(row)[j], with(row))[k]` for every row in order; the sums
 /// of a whole block stay in registers.
 #[inline(always)]
@@ -429,6 +475,32 @@ mod tests {
             let mut sum = TreeSum::new();
             leaves.iter().for_each(|&leaf| sum.push(leaf));
             assert_eq!(sum.finish(), tree(leaves, |a, b| a + b).unwrap_or(0.0), "{n} leaves");
+        }
+    }
+
+    /// Groups of rows, in one lane or in several, afresh or not, add what the whole adds.
+    #[test]
+    fn sums_in_groups_are_the_sums() {
+        let (t, n) = (67, 2100);
+        let x = aquifer_testkit::noise("x", t * n);
+        for (lanes, begin) in [
+            (vec![0..t], Begin::Fresh),
+            (vec![0..t], Begin::Continue),
+            (vec![0..40, 40..60, 60..60, 60..t], Begin::Fresh),
+            (vec![], Begin::Fresh),
+        ] {
+            let chains = TokenChains { grain: 1, lanes };
+            let seen: Vec<_> = (0..t).map(|_| std::sync::atomic::AtomicUsize::new(0)).collect();
+            let chain = |lane: Range<usize>, cols: Range<usize>, sums: [&mut [f32]; 2]| {
+                let part = |row: usize| &x[row * n..][cols.clone()];
+                chain2(lane, sums, part, part, |_| (), |x, y, ()| [x, x * y]);
+            };
+            let (mut whole, mut grouped) = ([vec![0.5; n], vec![0.25; n]], [vec![0.5; n], vec![0.25; n]]);
+            token_sums(&chains, begin, whole.each_mut().map(|out| &mut out[..]), chain);
+            let visit = |row: usize| _ = seen[row].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            each_row_and_sums(&chains, begin, grouped.each_mut().map(|out| &mut out[..]), visit, chain);
+            assert_eq!(whole, grouped);
+            assert!(seen.into_iter().all(|n| n.into_inner() == usize::from(!chains.lanes.is_empty())));
         }
     }
 

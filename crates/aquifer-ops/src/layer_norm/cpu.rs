@@ -1,7 +1,7 @@
 //! Forward and backward, one body over the instruction sets.
 
 use crate::order::{Begin, TokenChains};
-use crate::rows::{Rows, RowsMut, chain2, each_row, row_sum, row_sum2, row_sum3, token_sums};
+use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sum2, row_sum3};
 use crate::simd::simd;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{Tensor, isa};
@@ -27,13 +27,15 @@ pub(super) fn backward(
     let isa = isa::active();
     let mut moments = Tensor::recycled::<f32>([x.rows, 2]);
     let slots = SendPtr(moments.as_f32_mut().as_mut_ptr().cast::<Moments>());
-    each_row(x.rows, x.cols, |i| {
+    let each = |i: usize| {
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
+    };
+    each_row_and_sums(chains, begin, [dw, db], each, |lane, cols, sums| {
+        // SAFETY: the rows of `lane` have been gone over, and no task writes a slot while the sums are taken.
+        let moments = unsafe { std::slice::from_raw_parts(slots.get(), lane.end) };
+        sum_chain(isa, x, dy, moments, lane, cols, sums);
     });
-    // SAFETY: the loop above wrote the moments of every row, each two floats.
-    let moments = unsafe { std::slice::from_raw_parts(slots.get(), x.rows) };
-    token_sums(chains, begin, [dw, db], |lane, cols, sums| sum_chain(isa, x, dy, moments, lane, cols, sums));
 }
 
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Forward and backward, one body over the instruction sets.
 
 use crate::order::{Begin, TokenChains};
-use crate::rows::{Rows, RowsMut, chain2, each_row, row_sum, row_sum3, token_sums};
+use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sum3};
 use crate::simd::simd;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{Tensor, isa};
@@ -26,11 +26,15 @@ pub(super) fn backward(
     let isa = isa::active();
     let mut inverse_rms = Tensor::recycled::<f32>([x.rows]);
     let slots = SendPtr(inverse_rms.as_f32_mut().as_mut_ptr());
-    each_row(x.rows, x.cols, |i| {
+    let each = |i: usize| {
         // SAFETY: every row, and its slot, is one task's.
         unsafe { *slots.get().add(i) = backward_row(isa, x.row(i), w, eps, dy.row(i), dx.row(i)) };
+    };
+    each_row_and_sums(chains, begin, [dw], each, |lane, cols, sums| {
+        // SAFETY: the rows of `lane` have been gone over, and no task writes a slot while the sums are taken.
+        let r = unsafe { std::slice::from_raw_parts(slots.get(), lane.end) };
+        dw_chain(isa, x, dy, r, lane, cols, sums);
     });
-    token_sums(chains, begin, [dw], |lane, cols, sums| dw_chain(isa, x, dy, inverse_rms.as_f32(), lane, cols, sums));
 }
 
 /// 1/√(mean square + eps).
