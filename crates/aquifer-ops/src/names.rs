@@ -212,9 +212,9 @@ listed! {
 
     clip_grad: clip_grad::clip_grad, SINGLE, VECTOR, "2⁻⁵⁰ of the norm, one rounding";
     adam_step: adamw::adamw, SINGLE, VECTOR, "1e-6 of a step";
-    scaled_dot_product_attention: attention::scaled_dot_product_attention (attention::scaled_dot_product_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms, 3 × at worst";
-    flash_attention: attention::flash_attention (attention::attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms, 3 × at worst";
-    piecewise_attention: attention::piecewise_attention (attention::piecewise_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients in rms, 3 × at worst";
+    scaled_dot_product_attention: attention::scaled_dot_product_attention (attention::scaled_dot_product_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients: in rms";
+    flash_attention: attention::flash_attention (attention::attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients: in rms";
+    piecewise_attention: attention::piecewise_attention (attention::piecewise_attention_backward), SINGLE, VECTOR, "2 × plain f32's; gradients: in rms";
     paged_attention: attention::paged_attention, SINGLE, VECTOR, "the bits of flash_attention";
     reshape_and_cache: attention::reshape_and_cache, SINGLE, SCALAR, "exact";
     lion_step: lion::lion, SINGLE, VECTOR, "1e-6 of a step";
