@@ -15,7 +15,7 @@ use aquifer_record::data::Size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Take text out of pages, clean it, remove duplicates, count it, look at it, turn it into token shards
+/// Extract and clean text, remove duplicates, count it, look at it, turn it into token shards
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
