@@ -15,7 +15,7 @@ use aquifer_record::data::Size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Extract and clean text, remove duplicates, count it, look at it, turn it into token shards
+/// Extract, clean, deduplicate, count and show text, turn it into token shards
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
