@@ -4,8 +4,9 @@
 use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
 use aquifer_data::extract::{self, extract};
 use aquifer_model::files::WeightFiles;
-use aquifer_model::{Decoder, DecoderConfig};
+use aquifer_model::{Decoder, DecoderConfig, EncoderConfig};
 use aquifer_ops::Precision;
+use aquifer_record::perf::{self, PerfRecord};
 use aquifer_serve::fuzzing::BodyReader;
 use aquifer_text::{Message, Tokenizer, train_char};
 use aquifer_train::Recipe;
@@ -24,6 +25,7 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("weights", weights),
     ("recipe", recipe),
     ("http", http),
+    ("records", records),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -102,9 +104,11 @@ pub fn template(data: &[u8]) -> bool {
     tokenizer.encode_chat(&turns, true).is_ok()
 }
 
-/// `config.json` of a model.
+/// `config.json` of a decoder, and of an encoder.
 pub fn config(data: &[u8]) -> bool {
-    serde_json::from_slice(data).is_ok_and(|json| DecoderConfig::from_json(&json).is_ok())
+    let Ok(json) = serde_json::from_slice(data) else { return false };
+    let (decoder, encoder) = (DecoderConfig::from_json(&json), EncoderConfig::from_json(&json));
+    decoder.is_ok() || encoder.is_ok()
 }
 
 /// `model.safetensors`, then the list of a model in several files; every tensor that is named is read.
@@ -129,6 +133,17 @@ fn read_weights(folder: &Path) -> bool {
 /// `recipe.toml`.
 pub fn recipe(data: &[u8]) -> bool {
     std::str::from_utf8(data).is_ok_and(|text| Recipe::parse(text, Path::new("recipe.toml"), &[]).is_ok())
+}
+
+/// Perf records, and published tables that are read into them.
+pub fn records(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let imported = perf::import::import(&text, "fuzz").map(|imported| imported.records);
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), data).expect("a temporary file");
+    let read = perf::read(file.path());
+    let lines = |records: &[PerfRecord]| records.iter().map(|record| perf::line(record).len()).sum::<usize>();
+    [imported.ok(), read.ok()].iter().flatten().filter(|records| lines(records) > 0).count() > 0
 }
 
 /// The body of a request to the server, as a conversation and as prompts.

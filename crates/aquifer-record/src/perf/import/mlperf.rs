@@ -69,7 +69,7 @@ pub(super) fn inference(text: &str) -> Result<Imported, ImportError> {
 }
 
 fn chips(per_node: &str, nodes: &str) -> Option<u64> {
-    Some(per_node.parse::<u64>().ok()? * nodes.parse::<u64>().ok()?)
+    per_node.parse::<u64>().ok()?.checked_mul(nodes.parse().ok()?)
 }
 
 fn facts<'a>(all: impl IntoIterator<Item = (&'a str, impl AsRef<str>)>) -> BTreeMap<String, String> {
