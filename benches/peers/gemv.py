@@ -10,14 +10,10 @@ The first line of output holds versions. Then, as many times as each number on s
 once; one JSON object a time goes to standard output: the seconds of each.
 """
 
-import argparse
-import json
-import sys
-import time
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from on_demand import serve
 
 N, K = 16_384, 4096
 
@@ -44,26 +40,6 @@ def calls():
     }
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    versions = {"torch": torch.__version__, "numpy": np.__version__}
-    with torch.inference_mode():
-        every = calls()
-        print(json.dumps({**versions, "threads": torch.get_num_threads()}), flush=True)
-        for line in sys.stdin:
-            for _ in range(int(line)):
-                seconds = {}
-                for name, call in every.items():
-                    call()
-                    start = time.perf_counter()
-                    call()
-                    seconds[name] = time.perf_counter() - start
-                print(json.dumps(seconds), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    with torch.inference_mode():
+        serve(calls, {"torch": torch.__version__, "numpy": np.__version__})

@@ -8,13 +8,9 @@ The first line of output holds versions. Then, as many times as each number on s
 once in each form; one JSON object a time goes to standard output: the seconds of each, `NAME` and `NAME compiled`.
 """
 
-import argparse
-import json
-import sys
-import time
-
 import torch
 import torch.nn.functional as F
+from on_demand import serve
 
 T, D, HEADS, NUMBERS = 4096, 4096, 32, 1 << 24
 
@@ -68,24 +64,5 @@ def calls():
     return all
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    every = calls()
-    print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
-    for line in sys.stdin:
-        for _ in range(int(line)):
-            seconds = {}
-            for name, call in every.items():
-                call()
-                start = time.perf_counter()
-                call()
-                seconds[name] = time.perf_counter() - start
-            print(json.dumps(seconds), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(calls, {"torch": torch.__version__})

@@ -7,7 +7,7 @@
 //! a range of them, and a page is parsed at the speed of a few `memchr`s.
 
 use super::tags::Tag;
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
 
 /// A page as a tree: nodes in document order.
 pub(super) struct Page<'a> {
@@ -293,7 +293,7 @@ impl<'a> Builder<'a> {
         let bytes = self.html.as_bytes();
         let mut from = at;
         let (end, after) = loop {
-            match memchr2(b'<', 0, &bytes[from..]).map(|n| from + n) {
+            match memchr(b'<', &bytes[from..]).map(|n| from + n) {
                 None => break (bytes.len(), bytes.len()),
                 Some(next) if bytes[next..].starts_with(b"</") && self.name(next + 2).0 == tag => {
                     break (next, memchr(b'>', &bytes[next..]).map_or(bytes.len(), |n| next + n + 1));

@@ -28,13 +28,14 @@
 //! # Ok::<(), aquifer_ops::OpError>(())
 //! ```
 
+use super::blocks::Output;
 use super::exact::narrow;
 use super::{PackedWeight, check_f32, check_float, check_matrix, linear};
 use crate::order::{K_BLOCK, shard_count};
 use crate::rows::{Rows, expect_len};
 use crate::{OpError, Precision};
-use aquifer_tensor::threads::{SendPtr, parallel_for};
-use aquifer_tensor::{Bf16, DType, View, ViewMut};
+use aquifer_tensor::threads::parallel_for;
+use aquifer_tensor::{DType, View, ViewMut};
 use std::ops::Range;
 
 /// The most parts a product is cut into: the most shards there are.
@@ -147,13 +148,12 @@ pub fn join_partials(parts: &[View], bias: Option<&[f32]>, out: &mut ViewMut) ->
     }
     check_matrix(OP, "out", out.shape(), out.strides(), None, None)?;
     check_float(OP, "out", out.dtype())?;
-    let (shape, stride, dtype) = (out.shape().to_vec(), out.strides()[0], out.dtype());
+    let (shape, Output { ptr: to, dtype, stride }) = (out.shape().to_vec(), Output::new(out));
     let parts = parts.iter().map(|part| Rows::like(OP, "parts", part, "`out`", &shape));
     let parts = parts.collect::<Result<Vec<Rows>, OpError>>()?;
     if let Some(bias) = bias {
         expect_len(OP, "bias", bias.len(), "`out`", shape[1])?;
     }
-    let to: SendPtr<u8> = SendPtr(if dtype == DType::F32 { out.ptr::<f32>().cast() } else { out.ptr::<Bf16>().cast() });
     let chunks = shape[1].div_ceil(CHUNK);
     parallel_for(shape[0] * chunks, |task| {
         let (row, start) = (task / chunks, task % chunks * CHUNK);
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::order::TokenChains;
     use crate::{Begin, linear_weight_grad};
-    use aquifer_tensor::Tensor;
+    use aquifer_tensor::{Bf16, Tensor};
     use proptest::prelude::*;
 
     /// The product made by `ranks` ranks, in f32 and in bf16.
