@@ -22,6 +22,7 @@ pub mod encoding;
 pub mod extract;
 pub mod filters;
 pub mod prepare;
+pub mod rules;
 pub mod small_world;
 pub mod split;
 pub mod stats;

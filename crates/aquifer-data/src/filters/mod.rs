@@ -91,7 +91,7 @@ pub fn judge(text: &str, preset: Preset) -> Option<Verdict> {
 }
 
 /// Whether most letters are of a script written without spaces.
-fn spaceless(text: &str) -> bool {
+pub(crate) fn spaceless(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic());
     let (all, without) = letters.fold((0_usize, 0_usize), |(all, without), c| {
         (
@@ -102,7 +102,7 @@ fn spaceless(text: &str) -> bool {
     without * 2 > all
 }
 
-fn share(part: usize, whole: usize) -> f64 {
+pub(crate) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

@@ -1,0 +1,61 @@
+//! Rules for documents: each file holds one, a pure function from a text to named values, with the bounds in which they
+//! should lie. Running a pipeline, cutting again by other bounds, explaining and reporting all ask the same function.
+//!
+//! A rule is built from its table in a recipe. Keys that are columns of the rule are bounds, the others its own options:
+//!
+//! ```toml
+//! [[stage]]
+//! rule = "noise"
+//! letters = { at_least = 0.6 }
+//! ```
+//!
+//! ```
+//! use aquifer_data::rules::{Page, Stage};
+//! use aquifer_corpus::Document;
+//! let stage = Stage::build(toml::toml! { rule = "noise" letters = { at_least = 0.6 } }).unwrap();
+//! let document = Document::new("d", "&&& %% $$ a");
+//! let answer = stage.ask(&Page::new(&document), false);
+//! assert_eq!(answer.verdict.unwrap().column, "noise.letters");
+//! ```
+
+mod ask;
+pub mod noise;
+mod options;
+mod page;
+mod stage;
+
+pub use ask::{Asked, Bound, Column, Value};
+pub use options::{RuleError, options};
+pub use page::Page;
+pub use stage::{Answer, Broken, Stage};
+
+use std::ops::{ControlFlow, Range};
+
+/// A function from a document to named values.
+pub trait Rule: Send + Sync {
+    /// What it measures, in the order of asking, with the bounds of its source.
+    fn columns(&self) -> Vec<Column>;
+
+    /// Measures the page: hands each value to `ask` and goes on while it says so (`ask.number(WORDS, n)?`), so that nothing
+    /// is computed behind the first bound that breaks. A rule that edits hands over the text as it goes on from here.
+    fn measure(&self, page: &Page, ask: &mut Asked) -> ControlFlow<()>;
+
+    /// Where in the text the value of a column comes from: byte ranges, in ascending order; none where no place can be named.
+    fn spans(&self, _page: &Page, _column: usize) -> Vec<Range<usize>> {
+        Vec::new()
+    }
+}
+
+/// A rule that can be asked for by name.
+pub struct Known {
+    /// As it stands in recipes.
+    pub name: &'static str,
+    /// In a line, for people.
+    pub about: &'static str,
+    /// Builds it from its own options.
+    pub build: fn(toml::Table) -> Result<Box<dyn Rule>, RuleError>,
+}
+
+/// Every rule there is, in the order of this list.
+pub static RULES: &[Known] =
+    &[Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build }];

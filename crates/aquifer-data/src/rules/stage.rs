@@ -1,0 +1,154 @@
+//! A rule as a recipe asks for it: under a name, with its bounds.
+
+use super::options::most_alike;
+use super::{Asked, Bound, Column, Page, RULES, Rule, RuleError, Value};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// A rule with a name and bounds.
+pub struct Stage {
+    name: String,
+    rule: Box<dyn Rule>,
+    columns: Vec<Column>,
+    names: Vec<String>,
+    bounds: Vec<Bound>,
+}
+
+/// What a stage says of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// A value for each column; `None` for what was not asked, or has no value for this text.
+    pub values: Vec<Option<Value>>,
+    /// The first bound that broke.
+    pub verdict: Option<Broken>,
+    /// The text as it goes on, where the rule edits it.
+    pub text: Option<String>,
+}
+
+/// Why a document was dropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The column, with its stage: `gopher_quality.words`.
+    pub column: String,
+    /// What was measured.
+    pub value: Value,
+    /// Where it should lie.
+    pub bound: Bound,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Broken { column, value, bound } = self;
+        match value {
+            Value::Number(x) => write!(f, "{column} is {}, it should be {bound}", aquifer_record::figures::number(*x)),
+            Value::Label(name) => write!(f, "{column} is {name}, it should be {bound}"),
+        }
+    }
+}
+
+impl Stage {
+    /// Builds a rule from its table: `rule` names it, `name` renames it, keys named after columns are bounds, all others
+    /// the rule's own options.
+    ///
+    /// # Errors
+    /// For a rule, a column or an option there is not, saying which there are.
+    pub fn build(mut table: toml::Table) -> Result<Self, RuleError> {
+        let mut text = |key: &str| match table.remove(key) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(RuleError::Options(format!("`{key}` should be a string, it is {}", other.type_str()))),
+        };
+        let asked = text("rule")?.ok_or_else(|| RuleError::Options("a stage should name its `rule`".to_owned()))?;
+        let name = text("name")?.unwrap_or_else(|| asked.clone());
+        let known = RULES.iter().find(|known| known.name == asked).ok_or_else(|| {
+            let names: Vec<&str> = RULES.iter().map(|known| known.name).collect();
+            let alike = most_alike(&asked, names.iter().copied()).map(str::to_owned);
+            RuleError::Unknown { name: asked.clone(), alike, known: names.join(", ") }
+        })?;
+        // A column is a table of bounds; an option of the same name would be ambiguous, so no rule has one.
+        let bounds: Vec<(String, toml::Value)> = table.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let is_bound = |value: &toml::Value| {
+            value.as_table().is_some_and(|t| toml::Value::Table(t.clone()).try_into::<Bound>().is_ok())
+        };
+        table.retain(|_, value| !is_bound(value));
+        let place = |e: RuleError| match e {
+            RuleError::Options(e) => RuleError::Options(format!("rule `{asked}`: {e}")),
+            other => other,
+        };
+        let rule = (known.build)(table).map_err(place)?;
+        let mut columns = rule.columns();
+        for (key, value) in bounds.into_iter().filter(|(_, value)| is_bound(value)) {
+            let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+            let Some(at) = names.iter().position(|name| *name == key) else {
+                let alike = most_alike(&key, names.iter().copied()).map(|a| format!(" (did you mean `{a}`?)"));
+                return Err(RuleError::Options(format!(
+                    "rule `{asked}` has no column `{key}`{}; its columns are {}",
+                    alike.unwrap_or_default(),
+                    names.join(", ")
+                )));
+            };
+            columns[at].bound = value.try_into().expect("it was one above");
+        }
+        let names = columns.iter().map(|column| format!("{name}.{}", column.name)).collect();
+        let bounds = columns.iter().map(|column| column.bound.clone()).collect();
+        Ok(Stage { name, rule, columns, names, bounds })
+    }
+
+    /// Its name: the rule's, unless the recipe gives another.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its columns, with the bounds of the recipe.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The names of its columns, with its own before a dot.
+    pub fn column_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Measures a page: all of it, or up to the first bound that breaks.
+    pub fn ask(&self, page: &Page, all: bool) -> Answer {
+        let mut ask = Asked::new(&self.bounds, all);
+        let _ = self.rule.measure(page, &mut ask);
+        let verdict = ask.broken.and_then(|column| {
+            let value = ask.values[column].clone()?;
+            Some(Broken { column: self.names[column].clone(), value, bound: self.bounds[column].clone() })
+        });
+        Answer { values: ask.values, verdict, text: ask.text }
+    }
+
+    /// Where in the text a column's value comes from.
+    pub fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        self.rule.spans(page, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aquifer_corpus::Document;
+
+    #[test]
+    fn a_table_makes_a_stage_or_says_what_is_wrong_with_it() {
+        let refused = |table: toml::Table| Stage::build(table).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(refused(toml::toml! { rule = "noice" }).contains("did you mean `noise`?"));
+        let message = refused(toml::toml! { rule = "noise" leters = { at_least = 1 } });
+        assert!(message.contains("did you mean `letters`?"), "{message}");
+        assert!(refused(toml::toml! { rule = "noise" size = 3 }).contains("size"));
+        assert!(refused(toml::toml! { rule = 3 }).contains("should be a string"));
+        assert!(refused(toml::Table::new()).contains("should name its `rule`"));
+        let stage = Stage::build(toml::toml! { rule = "noise" name = "first" }).unwrap();
+        assert_eq!(stage.column_names()[0], "first.letters");
+    }
+
+    #[test]
+    fn a_verdict_reads_as_a_sentence() {
+        let stage = Stage::build(toml::toml! { rule = "noise" }).unwrap();
+        let document = Document::new("d", "#$%^ &*() a");
+        let broken = stage.ask(&Page::new(&document), false).verdict.unwrap();
+        assert_eq!(broken.to_string(), "noise.letters is 0.111, it should be at least 0.5");
+    }
+}
