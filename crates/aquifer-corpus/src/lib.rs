@@ -26,9 +26,9 @@ mod write;
 pub use cut::{cut_document, cut_documents};
 pub use document::{Document, Message};
 pub use read::{
-    Collected, Documents, Format, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, read_documents,
-    read_stream, unpacked,
+    Collected, Documents, Format, InputFile, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, input_files,
+    read_documents, read_files, read_stream, unpacked,
 };
 pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
 pub use split::held_out_blocks;
-pub use write::write_documents;
+pub use write::{write_documents, zstd_lines};

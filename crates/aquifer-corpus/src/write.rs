@@ -33,6 +33,16 @@ pub fn write_documents<D: Borrow<Document>>(
     Ok(count)
 }
 
+/// One JSON object a line, as a Zstandard frame: frames one after another make a `.jsonl.zst` file.
+///
+/// # Errors
+/// When the memory for it is not there.
+pub fn zstd_lines<D: Borrow<Document>>(documents: impl IntoIterator<Item = D>) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
+    write_lines(&mut encoder, documents)?;
+    encoder.finish()
+}
+
 fn write_lines<D: Borrow<Document>>(mut out: impl Write, documents: impl IntoIterator<Item = D>) -> io::Result<u64> {
     let mut count = 0;
     for document in documents {

@@ -37,29 +37,65 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// A file being written: whole under its name once [`finish`](Writing::finish)ed, and not there at all before.
+pub struct Writing {
+    path: PathBuf,
+    folder: PathBuf,
+    out: BufWriter<Metered<tempfile::NamedTempFile>>,
+}
+
+impl Writing {
+    /// Begins in a temporary neighbour of `path`. Parent folders are made.
+    pub fn begin(path: &Path) -> Result<Self, FileError> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder).map_err(FileError::at("create the folder", folder))?;
+        let temporary = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder);
+        let temporary = temporary.map_err(FileError::at("write", path))?;
+        let out = BufWriter::with_capacity(1 << 18, Metered(temporary));
+        Ok(Writing { path: path.to_path_buf(), folder: folder.to_path_buf(), out })
+    }
+
+    /// Puts it under its name, synced; an earlier file of that name is replaced.
+    pub fn finish(self) -> Result<(), FileError> {
+        let Writing { path, folder, out } = self;
+        let persist = || {
+            let Metered(temporary) = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            set_default_mode(temporary.as_file())?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path).map_err(|e| e.error)?;
+            sync_folder(&folder)
+        };
+        persist().map_err(FileError::at("write", &path))
+    }
+
+    /// Attaches this file's path to an error of writing to it.
+    pub fn failed(&self, cause: io::Error) -> FileError {
+        FileError { action: "write", path: self.path.clone(), cause }
+    }
+}
+
+impl Write for Writing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Writes a file whole or not at all: into a temporary neighbour, synced, then renamed over `path`. Parent
 /// folders are made.
 ///
 /// # Errors
 /// Whatever the system says, with the path; an earlier file of that name is then untouched.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder).map_err(FileError::at("create the folder", folder))?;
-    let result = (|| {
-        let mut temporary = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
-        let mut buffered = BufWriter::with_capacity(1 << 18, Metered(temporary.as_file_mut()));
-        write(&mut buffered)?;
-        buffered.flush()?;
-        drop(buffered);
-        set_default_mode(temporary.as_file())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|e| e.error)?;
-        sync_folder(folder)
-    })();
-    result.map_err(FileError::at("write", path))
+    let mut file = Writing::begin(path)?;
+    write(&mut file).map_err(|cause| file.failed(cause))?;
+    file.finish()
 }
 
 /// [`write_atomic`] of bytes at hand.

@@ -30,7 +30,7 @@ pub mod store;
 
 pub use data::DataReport;
 pub use eval::EvalReport;
-pub use files::{FileError, sha256_file, sha256_hex, write_atomic, write_atomic_bytes};
+pub use files::{FileError, Writing, sha256_file, sha256_hex, write_atomic, write_atomic_bytes};
 pub use forecast::Forecast;
 pub use hold::Hold;
 pub use manifest::Manifest;

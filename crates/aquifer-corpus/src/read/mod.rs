@@ -15,6 +15,7 @@ mod walk;
 pub use error::{ReadError, Skipped};
 pub use format::Format;
 pub use size::{Unpacked, unpacked};
+pub use walk::{InputFile, input_files};
 
 use crate::Document;
 use aquifer_record::progress::Unit;
@@ -58,7 +59,7 @@ type Rows = Box<dyn Iterator<Item = Result<Document, Skipped>> + Send>;
 
 /// The documents of an input, in order.
 pub struct Documents {
-    files: VecDeque<walk::Found>,
+    files: VecDeque<InputFile>,
     current: Option<Rows>,
     options: ReadOptions,
     total_bytes: u64,
@@ -75,10 +76,14 @@ pub struct Documents {
 /// When `path` is not there, cannot be listed, is a file of an unknown kind or one this program was built without, or
 /// is a folder with nothing readable in it.
 pub fn read_documents(path: &Path, options: &ReadOptions) -> Result<Documents, ReadError> {
-    let files = walk::find(path)?;
+    Ok(read_files(input_files(path)?, options))
+}
+
+/// The documents of these files, in order.
+pub fn read_files(files: Vec<InputFile>, options: &ReadOptions) -> Documents {
     let total_bytes = files.iter().map(|found| found.bytes).sum();
     let (options, bytes_read) = (options.clone(), Arc::new(AtomicU64::new(0)));
-    Ok(Documents { files: files.into(), current: None, options, total_bytes, bytes_read })
+    Documents { files: files.into(), current: None, options, total_bytes, bytes_read }
 }
 
 /// Reads documents from a stream such as standard input, called `name` in ids and reasons. Compression is told by the
@@ -134,7 +139,7 @@ impl Documents {
         self.bytes_read.load(Relaxed)
     }
 
-    fn open(&self, found: walk::Found) -> Result<Rows, Skipped> {
+    fn open(&self, found: InputFile) -> Result<Rows, Skipped> {
         let skipped = |reason: String| Skipped { file: found.name.clone(), line: None, reason };
         match found.kind {
             Err(reason) => Err(skipped(reason)),

@@ -1,7 +1,7 @@
 //! How much text an input holds, told before it is read.
 
 use super::format::{Compression, Format, Kind};
-use super::{Counted, ReadError, walk};
+use super::{Counted, ReadError};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -33,7 +33,7 @@ pub struct Unpacked {
 pub fn unpacked(path: &Path) -> Result<Unpacked, ReadError> {
     let (mut plain, mut seen, mut unseen) = (0, [0, 0], 0);
     let (mut spaceless, mut sampled, mut looked, mut longest) = (0, 0, 0, 0);
-    for found in walk::find(path)? {
+    for found in super::input_files(path)? {
         match found.kind {
             Err(_) => {}
             #[cfg(feature = "parquet")]

@@ -5,16 +5,23 @@ use super::format::{Kind, NameError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A file to read, or to list as skipped.
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    /// Its path below the input, with `/` between parts.
-    pub(super) name: String,
-    pub(super) bytes: u64,
+/// A file of an input, readable or to be listed as skipped.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path below the input, with `/` between parts; documents without an id are named after it.
+    pub name: String,
+    /// Its size on the disk; 0 if it cannot be read.
+    pub bytes: u64,
     pub(super) kind: Result<Kind, String>,
 }
 
-pub(super) fn find(path: &Path) -> Result<Vec<Found>, ReadError> {
+/// The files an input means, in the order in which they are read.
+///
+/// # Errors
+/// As [`read_documents`](super::read_documents).
+pub fn input_files(path: &Path) -> Result<Vec<InputFile>, ReadError> {
     let unreadable = |cause| ReadError::Unreadable { path: path.to_path_buf(), cause };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_dir() {
@@ -27,7 +34,7 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>, ReadError> {
                 return Err(ReadError::NeedsFeature { path: path.to_path_buf(), feature });
             }
         };
-        return Ok(vec![Found { path: path.to_path_buf(), name, bytes: metadata.len(), kind }]);
+        return Ok(vec![InputFile { path: path.to_path_buf(), name, bytes: metadata.len(), kind }]);
     }
     let (mut found, mut visited) = (Vec::new(), BTreeSet::new());
     walk(path, "", &mut visited, &mut found).map_err(unreadable)?;
@@ -38,7 +45,12 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>, ReadError> {
 }
 
 /// `visited` holds the real paths of the folders above, so a link that leads back up ends there.
-fn walk(folder: &Path, below: &str, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<Found>) -> std::io::Result<()> {
+fn walk(
+    folder: &Path,
+    below: &str,
+    visited: &mut BTreeSet<PathBuf>,
+    found: &mut Vec<InputFile>,
+) -> std::io::Result<()> {
     if !visited.insert(folder.canonicalize()?) {
         return Ok(());
     }
@@ -54,13 +66,13 @@ fn walk(folder: &Path, below: &str, visited: &mut BTreeSet<PathBuf>, found: &mut
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(e) => {
-                found.push(Found { path, name, bytes: 0, kind: Err(format!("it cannot be read: {e}")) });
+                found.push(InputFile { path, name, bytes: 0, kind: Err(format!("it cannot be read: {e}")) });
                 continue;
             }
         };
         if metadata.is_dir() {
             if let Err(e) = walk(&path, &name, visited, found) {
-                found.push(Found { path, name, bytes: 0, kind: Err(format!("the folder cannot be listed: {e}")) });
+                found.push(InputFile { path, name, bytes: 0, kind: Err(format!("the folder cannot be listed: {e}")) });
             }
             continue;
         }
@@ -77,7 +89,7 @@ fn walk(folder: &Path, below: &str, visited: &mut BTreeSet<PathBuf>, found: &mut
             }
         };
         let bytes = if kind.is_ok() { metadata.len() } else { 0 };
-        found.push(Found { path, name, bytes, kind });
+        found.push(InputFile { path, name, bytes, kind });
     }
     Ok(())
 }

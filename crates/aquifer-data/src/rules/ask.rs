@@ -79,6 +79,8 @@ pub struct Column {
     pub name: &'static str,
     /// What it is, in a line, with its unit.
     pub about: &'static str,
+    /// Whether its values are names, not numbers.
+    pub label: bool,
     /// Where it should lie.
     pub bound: Bound,
     /// What datatrove calls a value below and above the bound; empty where it has no such rule.
@@ -86,9 +88,15 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column with its bound.
+    /// A column of numbers with its bound.
     pub fn new(name: &'static str, about: &'static str, bound: Bound) -> Self {
-        Column { name, about, bound, peer: ["", ""] }
+        Column { name, about, label: false, bound, peer: ["", ""] }
+    }
+
+    /// A column of names with those that may stay; any, where there are none.
+    pub fn label(name: &'static str, about: &'static str, one_of: &[&str]) -> Self {
+        let one_of = one_of.iter().map(|&name| name.to_owned()).collect();
+        Column { label: true, ..Column::new(name, about, Bound { one_of, ..Bound::default() }) }
     }
 
     /// With datatrove's reasons for a value below and above the bound.
@@ -105,12 +113,13 @@ pub struct Asked<'a> {
     pub(super) values: Vec<Option<Value>>,
     pub(super) broken: Option<usize>,
     pub(super) text: Option<String>,
+    pub(super) metadata: Vec<(String, Option<serde_json::Value>)>,
 }
 
 impl<'a> Asked<'a> {
     /// Asks for every value, or, unless `all`, for those up to the first that breaks its bound.
     pub(super) fn new(bounds: &'a [Bound], all: bool) -> Self {
-        Asked { bounds, all, values: vec![None; bounds.len()], broken: None, text: None }
+        Asked { bounds, all, values: vec![None; bounds.len()], broken: None, text: None, metadata: Vec::new() }
     }
 
     /// A number for the column of this index.
@@ -126,6 +135,11 @@ impl<'a> Asked<'a> {
     /// The text as it goes on from here: a new version, which later rules measure.
     pub fn text(&mut self, text: String) {
         self.text = Some(text);
+    }
+
+    /// Sets a field of the metadata, or removes it.
+    pub fn metadata(&mut self, key: impl Into<String>, value: Option<serde_json::Value>) {
+        self.metadata.push((key.into(), value));
     }
 
     fn value(&mut self, column: usize, value: Value) -> ControlFlow<()> {

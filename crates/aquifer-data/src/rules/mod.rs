@@ -19,6 +19,7 @@
 //! ```
 
 mod ask;
+pub mod extract;
 pub mod noise;
 mod options;
 mod page;
@@ -57,5 +58,7 @@ pub struct Known {
 }
 
 /// Every rule there is, in the order of this list.
-pub static RULES: &[Known] =
-    &[Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build }];
+pub static RULES: &[Known] = &[
+    Known { name: "extract", about: "the main text of a page", build: extract::build },
+    Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build },
+];

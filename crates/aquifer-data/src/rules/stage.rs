@@ -23,6 +23,8 @@ pub struct Answer {
     pub verdict: Option<Broken>,
     /// The text as it goes on, where the rule edits it.
     pub text: Option<String>,
+    /// Fields of the metadata that it sets, or removes.
+    pub metadata: Vec<(String, Option<serde_json::Value>)>,
 }
 
 /// Why a document was dropped.
@@ -117,7 +119,7 @@ impl Stage {
             let value = ask.values[column].clone()?;
             Some(Broken { column: self.names[column].clone(), value, bound: self.bounds[column].clone() })
         });
-        Answer { values: ask.values, verdict, text: ask.text }
+        Answer { values: ask.values, verdict, text: ask.text, metadata: ask.metadata }
     }
 
     /// Where in the text a column's value comes from.
