@@ -1,7 +1,7 @@
 //! Forward and backward, one body over the instruction sets.
 
-use super::{CUBIC, Gelu, ROOT_2_OVER_PI};
-use crate::math::{exp, normal_cdf, sigmoid};
+use super::Gelu;
+use crate::math::{cubic_tail, normal_tail};
 use crate::rows::{Rows, RowsMut, each_span};
 use crate::simd::simd;
 use aquifer_tensor::isa;
@@ -30,39 +30,24 @@ pub(super) fn backward(x: &Rows, kind: Gelu, dy: &Rows, dx: &RowsMut) {
     });
 }
 
-/// (1 + tanh(u)) / 2 = sigmoid(2u): no cancellation in the lower tail.
-const TWICE: f32 = (2.0 * ROOT_2_OVER_PI) as f32;
-const TWICE_CUBIC: f32 = (2.0 * ROOT_2_OVER_PI * CUBIC) as f32;
-const THRICE_TWICE_CUBIC: f32 = (6.0 * ROOT_2_OVER_PI * CUBIC) as f32;
-/// 1/√(2π).
-const DENSITY: f32 = 0.398_942_3;
-
-#[inline(always)]
-fn gate(x: f32) -> f32 {
-    sigmoid(x * (TWICE + TWICE_CUBIC * (x * x)))
-}
-
 #[inline(always)]
 pub(crate) fn by_erf(x: f32) -> f32 {
-    x * normal_cdf(x)
+    normal_tail(x).gated(x)
 }
 
 #[inline(always)]
 pub(crate) fn by_tanh(x: f32) -> f32 {
-    x * gate(x)
+    cubic_tail(x).gated(x)
 }
 
 #[inline(always)]
 pub(crate) fn by_erf_backward(x: f32, dy: f32) -> f32 {
-    let density = DENSITY * exp(-0.5 * (x * x));
-    dy * (normal_cdf(x) + x * density)
+    dy * normal_tail(x).gated_slope(x)
 }
 
 #[inline(always)]
 pub(crate) fn by_tanh_backward(x: f32, dy: f32) -> f32 {
-    let s = gate(x);
-    let slope = TWICE + THRICE_TWICE_CUBIC * (x * x);
-    dy * (s + x * (s * (1.0 - s)) * slope)
+    dy * cubic_tail(x).gated_slope(x)
 }
 
 simd! {

@@ -31,7 +31,7 @@ pub enum Gelu {
 ///
 /// # Numerics
 /// Within 3e-6 of [`reference()`] relative to each element down to x = −4, and within 1e-9 absolute in the lower
-/// tail beyond, where the argument of an exponential is rounded.
+/// tail beyond, where the argument of an exponential is rounded. Its polynomials are chains of FMA on every instruction set.
 ///
 /// # Errors
 /// [`OpError::Shape`] where they differ.
@@ -63,9 +63,9 @@ pub fn gelu_backward(x: &View, kind: Gelu, dy: &View, dx: &mut ViewMut) -> Resul
 }
 
 /// √(2/π), the paper's.
-const ROOT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
+pub(crate) const ROOT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 /// The paper's coefficient of the cubic term.
-const CUBIC: f64 = 0.044715;
+pub(crate) const CUBIC: f64 = 0.044715;
 
 /// The definition, in `f64`, of one element.
 pub fn reference(x: f64, kind: Gelu) -> f64 {

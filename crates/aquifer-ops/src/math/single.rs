@@ -101,17 +101,6 @@ pub fn erf(x: f32) -> f32 {
     (if a < 1.0 { erf_near(a) } else { 1.0 - erfc_far(a) }).copysign(x)
 }
 
-/// The distribution function of the standard normal, Φ(x) = erfc(−x/√2) / 2; its lower tail goes to zero with a
-/// relative error of 1.5e-6 at −4 and 1.5e-5 at −13, from rounding x².
-#[inline(always)]
-pub fn normal_cdf(x: f32) -> f32 {
-    let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let near = 0.5 * erf_near(a);
-    let tail = 0.5 * erfc_far(a);
-    let (low, high) = if a < 1.0 { (0.5 - near, 0.5 + near) } else { (tail, 1.0 - tail) };
-    if x < 0.0 { low } else { high }
-}
-
 /// erf(a) for a in 0..1.
 #[inline(always)]
 fn erf_near(a: f32) -> f32 {

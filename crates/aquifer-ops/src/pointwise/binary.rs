@@ -179,7 +179,7 @@ binary! {
         definition: (a - b).powi(2), derivative: (2.0 * (a - b), -2.0 * (a - b)) }
     /// gelu(a) · b, the gate of GEGLU, with `gelu` by Φ.
     geglu geglu_backward GEGLU { on -3.5..9.0, -9.0..9.0, ulp 27.0, slope 32.0; |a, b, dy|
-        y: a * math::normal_cdf(a) * b, da: dy * b * (math::normal_cdf(a) + a * scalar::density(a)), db: dy * (a * math::normal_cdf(a)),
+        y: gelu::by_erf(a) * b, da: gelu::by_erf_backward(a, dy * b), db: dy * gelu::by_erf(a),
         definition: a * scalar::normal_cdf64(a) * b,
         derivative: (b * gelu::reference_backward(a, Gelu::Erf), a * scalar::normal_cdf64(a)) }
 }

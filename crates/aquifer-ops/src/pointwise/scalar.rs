@@ -63,12 +63,6 @@ pub(crate) fn silu_backward_of(x: f32, dy: f32) -> f32 {
     dy * (sigmoid(x) * (1.0 + x * sigmoid(-x)))
 }
 
-/// The density of the standard normal.
-#[inline(always)]
-pub(super) fn density(x: f32) -> f32 {
-    0.398_942_3 * crate::math::exp(-0.5 * x * x)
-}
-
 /// Φ in `f64`, through the definition of GELU.
 pub(super) fn normal_cdf64(x: f64) -> f64 {
     if x == 0.0 { 0.5 } else { crate::gelu::reference(x, crate::Gelu::Erf) / x }

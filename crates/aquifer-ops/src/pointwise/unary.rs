@@ -218,7 +218,7 @@ unary! {
     /// x · Φ(x), Φ the distribution function of the standard normal; see [`crate::gelu()`] for the faster kernel of
     /// plain rows and for the form by tanh.
     gelu gelu_backward GELU() { on -3.5..9.0 with NONE, ulp 26.0, slope 16.0; |x, dy|
-        y: gelu::by_erf(x), dx: dy * (math::normal_cdf(x) + x * scalar::density(x)),
+        y: gelu::by_erf(x), dx: gelu::by_erf_backward(x, dy),
         definition: x * scalar::normal_cdf64(x), derivative: gelu::reference_backward(x, Gelu::Erf) }
     /// log(1 + e^(beta·x)) / beta, or x itself where beta·x is above `threshold`.
     softplus softplus_backward SOFTPLUS(beta, threshold) { on -9.0..9.0 with [1.5, 12.0], ulp 9.0, slope 8.0; |x, dy|
