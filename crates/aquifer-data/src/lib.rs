@@ -21,6 +21,7 @@ pub mod dedup;
 pub mod encoding;
 pub mod extract;
 pub mod filters;
+pub mod pipeline;
 pub mod prepare;
 pub mod rules;
 pub mod small_world;

@@ -3,6 +3,7 @@
 use crate::parallel;
 use aquifer_corpus::Document;
 use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
 
 /// The text as it is compared: lower case, any run of white space one space, none at the ends.
 pub fn normalised(text: &str) -> String {
@@ -19,10 +20,18 @@ pub fn normalised(text: &str) -> String {
     out
 }
 
+/// Bytes of a [`mark`].
+pub const MARK: usize = 16;
+
+/// Equal for texts that are equal as they are compared, and for no others: the first half of a SHA-256.
+pub fn mark(text: &str) -> [u8; MARK] {
+    let digest = Sha256::digest(normalised(text).as_bytes());
+    *digest.first_chunk().expect("a digest has 32 bytes")
+}
+
 /// For every document the place of the first with the same [`normalised`] text (its own, where it is the first).
 pub fn first_copies(documents: &[Document]) -> Vec<usize> {
-    let hashes =
-        parallel::map(documents.len(), |i| aquifer_record::sha256_hex(normalised(&documents[i].text).as_bytes()));
+    let hashes = parallel::map(documents.len(), |i| mark(&documents[i].text));
     let mut first = FxHashMap::default();
     hashes.into_iter().enumerate().map(|(i, hash)| *first.entry(hash).or_insert(i)).collect()
 }

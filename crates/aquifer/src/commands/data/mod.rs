@@ -3,6 +3,8 @@
 pub(crate) mod clean;
 pub(crate) mod dedup;
 pub(crate) mod extract;
+pub(crate) mod init;
+pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod stats;
@@ -24,6 +26,8 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    Init(init::Args),
+    Run(run::Args),
     Extract(extract::Args),
     Clean(clean::Args),
     Dedup(dedup::Args),
@@ -34,6 +38,8 @@ enum Verb {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
+        Verb::Init(args) => init::run(args, ctx),
+        Verb::Run(args) => run::run(args, ctx),
         Verb::Extract(args) => extract::run(args, ctx),
         Verb::Clean(args) => clean::run(args, ctx),
         Verb::Dedup(args) => dedup::run(args, ctx),

@@ -1,0 +1,59 @@
+//! What ends a run of a pipeline.
+
+use crate::rules::RuleError;
+use aquifer_corpus::ReadError;
+use aquifer_record::FileError;
+use aquifer_record::run::RunError;
+use std::path::PathBuf;
+
+/// Why a pipeline could not be built or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// A recipe that is no recipe.
+    #[error("{origin}: {why}")]
+    Recipe {
+        /// The file.
+        origin: String,
+        /// What is wrong with it, and where.
+        why: String,
+    },
+    /// A stage that cannot be built.
+    #[error("{origin}: stage {number}: {cause}")]
+    Stage {
+        /// The recipe's file.
+        origin: String,
+        /// Which stage, from 1.
+        number: usize,
+        /// What is wrong with it.
+        cause: RuleError,
+    },
+    /// An input that cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The folder is in use, or no folder for this.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The folder holds the work of another recipe or another input.
+    #[error("`{}` holds a run of {what}: choose another folder for this one, or remove that", path.display())]
+    Another {
+        /// The folder.
+        path: PathBuf,
+        /// What differs: `another recipe`, `other input files`.
+        what: String,
+    },
+    /// A file of the run is not what was written there.
+    #[error("`{}` is damaged ({why}): remove it, and its part is done again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A share that is none.
+    #[error("`{0}` is no share of the work: it should be I/N with I from 0 to N - 1, such as 0/8")]
+    Share(String),
+}

@@ -1,0 +1,69 @@
+//! Where a run keeps what: names of files, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+    /// How many segments there are; the documents that leave the last are the outcome.
+    segments: usize,
+}
+
+impl Layout {
+    pub(super) fn new(root: &Path, segments: usize) -> Self {
+        Layout { root: root.to_path_buf(), segments }
+    }
+
+    pub(super) fn recipe(&self) -> PathBuf {
+        self.root.join("recipe.toml")
+    }
+
+    /// The input's files, with their sizes.
+    pub(super) fn parts(&self) -> PathBuf {
+        self.root.join("parts.json")
+    }
+
+    /// Documents that stay after a segment.
+    pub(super) fn kept(&self, segment: usize, part: usize) -> PathBuf {
+        match segment + 1 == self.segments {
+            true => self.root.join(format!("documents/{part:05}.jsonl.zst")),
+            false => self.work().join(format!("{}/{part:05}.jsonl.zst", segment + 1)),
+        }
+    }
+
+    /// Documents that a segment drops.
+    pub(super) fn dropped(&self, segment: usize, part: usize) -> PathBuf {
+        self.root.join(format!("dropped/{part:05}-{}.jsonl.zst", segment + 1))
+    }
+
+    /// The values that a segment measured.
+    pub(super) fn columns(&self, segment: usize, part: usize) -> PathBuf {
+        self.root.join(format!("columns/{part:05}-{}.arrow", segment + 1))
+    }
+
+    /// What a segment's documents leave for the barrier behind it.
+    pub(super) fn marks(&self, segment: usize, part: usize) -> PathBuf {
+        self.work().join(format!("{}/{part:05}.marks", segment + 1))
+    }
+
+    /// What the barrier before a segment decided about the documents of a part.
+    pub(super) fn decisions(&self, segment: usize, part: usize) -> PathBuf {
+        self.work().join(format!("{}/{part:05}.decisions", segment + 1))
+    }
+
+    /// Written last: this part is through this segment.
+    pub(super) fn done(&self, segment: usize, part: usize) -> PathBuf {
+        self.root.join(format!("done/{}-{part:05}.json", segment + 1))
+    }
+
+    /// Written last: the barrier before this segment has decided.
+    pub(super) fn decided(&self, segment: usize) -> PathBuf {
+        self.root.join(format!("done/{}-decided.json", segment + 1))
+    }
+
+    /// What is of no use once the run is through.
+    pub(super) fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+}

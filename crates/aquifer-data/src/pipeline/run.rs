@@ -1,0 +1,264 @@
+//! A run: its folder, its parts, and what is still to do.
+
+use super::PipelineError;
+use super::layout::Layout;
+use super::part::Work;
+use super::recipe::{Recipe, Segment};
+use super::tally::{StageTally, Tally};
+use aquifer_corpus::{InputFile, input_files};
+use aquifer_record::data::{DataReport, Example, Skipped, Stage};
+use aquifer_record::progress::Unit;
+use aquifer_record::run::RunFolder;
+use aquifer_record::{FileError, Hold, Progress, Stop, write_atomic_bytes};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A recipe, its input and the folder of its outcome.
+pub struct Pipeline {
+    recipe: Recipe,
+    segments: Vec<Segment>,
+    files: Vec<InputFile>,
+    folder: RunFolder,
+    layout: Layout,
+}
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Threads that work on documents.
+    pub threads: usize,
+    /// Which parts this process does.
+    pub share: Share,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions { threads: aquifer_tensor::threads::count(), share: Share::default() }
+    }
+}
+
+/// The parts whose number leaves `index` when divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub index: usize,
+    /// At least 1.
+    pub of: usize,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Share { index: 0, of: 1 }
+    }
+}
+
+impl FromStr for Share {
+    type Err = PipelineError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let share = text.split_once('/').and_then(|(i, n)| Some(Share { index: i.parse().ok()?, of: n.parse().ok()? }));
+        share.filter(|share| share.index < share.of).ok_or_else(|| PipelineError::Share(text.to_owned()))
+    }
+}
+
+/// What a finished run came to.
+pub struct Outcome {
+    /// The funnel.
+    pub report: DataReport,
+    /// The folder with the documents that stay.
+    pub documents: PathBuf,
+}
+
+/// A part as a run remembers it.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Part {
+    name: String,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Pipeline {
+    /// Prepares to run `recipe` over `paths` (those of the recipe, where there are none) into the folder `out`, new or
+    /// with an earlier, unfinished run of the same.
+    ///
+    /// # Errors
+    /// For inputs that cannot be read, and a folder that holds something else.
+    pub fn open(recipe: Recipe, paths: &[PathBuf], out: &Path) -> Result<Self, PipelineError> {
+        let segments = recipe.segments()?;
+        let paths = if paths.is_empty() { &recipe.input.paths } else { paths };
+        let files = find(paths)?;
+        let folder = RunFolder::at(out.to_path_buf());
+        let layout = Layout::new(out, segments.len());
+        std::fs::create_dir_all(out).map_err(FileError::at("create the folder", out))?;
+        let another = |what: &str| PipelineError::Another { path: out.to_path_buf(), what: what.to_owned() };
+        let mut written = recipe.clone();
+        written.input.paths.clear();
+        let parts: Vec<Part> = files.iter().map(Part::of).collect();
+        for (path, text, what) in [
+            (layout.recipe(), written.to_toml(), "another recipe"),
+            (layout.parts(), serde_json::to_string_pretty(&parts).expect("names and numbers"), "other input files"),
+        ] {
+            match std::fs::read_to_string(&path) {
+                Ok(earlier) if earlier == text => {}
+                Ok(_) => return Err(another(what)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => write_atomic_bytes(&path, text.as_bytes())?,
+                Err(e) => return Err(FileError::at("read", &path)(e).into()),
+            }
+        }
+        Ok(Pipeline { recipe, segments, files, folder, layout })
+    }
+
+    /// How many files these inputs hold, and their bytes on the disk.
+    ///
+    /// # Errors
+    /// For inputs that cannot be read.
+    pub fn survey(paths: &[PathBuf]) -> Result<(usize, u64), PipelineError> {
+        find(paths).map(|files| count(&files))
+    }
+
+    /// How many parts there are, and their bytes.
+    pub fn size(&self) -> (usize, u64) {
+        count(&self.files)
+    }
+
+    /// Does what is left of this share, segment by segment, as far as it can be done: a barrier waits for the parts of all
+    /// shares. `None` if it was stopped, or if parts of other shares are missing; run again, it goes on.
+    ///
+    /// # Errors
+    /// For files that cannot be read or written, and a folder another process works on.
+    pub fn run(
+        &self,
+        options: &RunOptions,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<Option<Outcome>, PipelineError> {
+        let _hold: Option<Hold> = match options.share.of {
+            1 => Some(self.folder.hold()?),
+            // Shares never write the same file otherwise than with the same bytes.
+            _ => None,
+        };
+        let (parts, bytes) = self.size();
+        for at in 0..self.segments.len() {
+            if let Some(barrier) = &self.segments[at].barrier
+                && !self.layout.decided(at).exists()
+            {
+                if !(0..parts).all(|part| self.layout.done(at - 1, part).exists()) || stop.requested() {
+                    return Ok(None);
+                }
+                progress.note(&format!("{}: comparing documents", barrier.name()));
+                barrier.decide(&self.layout, at, parts)?;
+                write_atomic_bytes(&self.layout.decided(at), b"{}")?;
+            }
+            let mine = (0..parts).filter(|part| part % options.share.of == options.share.index);
+            let (done, left): (Vec<usize>, Vec<usize>) = mine.partition(|&part| self.layout.done(at, part).exists());
+            if left.is_empty() {
+                continue;
+            }
+            let label = match self.segments.len() {
+                1 => "documents".to_owned(),
+                n => format!("documents, step {} of {n}", at + 1),
+            };
+            let of = |parts: &[usize]| parts.iter().map(|&part| self.files[part].bytes).sum::<u64>();
+            let total = if options.share.of == 1 { bytes } else { of(&done) + of(&left) };
+            let bar = progress.bar(&label, Some(total), Unit::Bytes);
+            bar.begin_at(of(&done));
+            let work = Work {
+                segments: &self.segments,
+                at,
+                layout: &self.layout,
+                files: &self.files,
+                read: self.recipe.read_options(),
+                measure_all: self.recipe.measure_all,
+                discard: self.recipe.discard,
+                threads: options.threads,
+            };
+            work.run(left, &*bar, stop)?;
+            if stop.requested() {
+                return Ok(None);
+            }
+        }
+        let last = self.segments.len() - 1;
+        match (0..parts).all(|part| self.layout.done(last, part).exists()) {
+            true => self.finish().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Adds up what the parts say, and removes what is of no more use.
+    fn finish(&self) -> Result<Outcome, PipelineError> {
+        let mut report = DataReport::default();
+        let mut size = None;
+        for (at, segment) in self.segments.iter().enumerate() {
+            let mut tally: Option<Tally> = None;
+            for part in 0..self.files.len() {
+                let path = self.layout.done(at, part);
+                let text = std::fs::read(&path).map_err(FileError::at("read", &path))?;
+                let own: Tally = serde_json::from_slice(&text)
+                    .map_err(|e| PipelineError::Damaged { path: path.clone(), why: e.to_string() })?;
+                match &mut tally {
+                    Some(tally) => tally.merge(own),
+                    None => tally = Some(own),
+                }
+            }
+            let tally = tally.unwrap_or_default();
+            let names = segment.barrier.iter().map(|barrier| barrier.name());
+            let names = names.chain(segment.stages.iter().map(|stage| stage.name()));
+            report.stages.extend(names.zip(tally.stages).map(|(name, stage)| reported(name, stage)));
+            report.skipped_total += tally.skipped;
+            let skips = tally.skips.into_iter().map(|s| {
+                let at = s.line.map_or(s.file.clone(), |line| format!("{}:{line}", s.file));
+                Skipped { at, why: s.reason }
+            });
+            report.skipped.extend(skips);
+            size = Some(tally.kept);
+        }
+        report.splits.insert("documents".to_owned(), size.unwrap_or_default());
+        report.source = format!("{} files", self.files.len());
+        let text = serde_json::to_vec_pretty(&report).expect("counts and strings");
+        write_atomic_bytes(&self.folder.join("data.json"), &text)?;
+        let work = self.layout.work();
+        if work.exists() {
+            std::fs::remove_dir_all(&work).map_err(FileError::at("remove", &work))?;
+        }
+        Ok(Outcome { report, documents: self.folder.join("documents") })
+    }
+}
+
+impl Part {
+    fn of(file: &InputFile) -> Self {
+        Part { name: file.name.clone(), path: file.path.clone(), bytes: file.bytes }
+    }
+}
+
+fn count(files: &[InputFile]) -> (usize, u64) {
+    (files.len(), files.iter().map(|file| file.bytes).sum())
+}
+
+/// The files of all inputs. Where two would be called the same, all are called by their whole paths.
+fn find(paths: &[PathBuf]) -> Result<Vec<InputFile>, PipelineError> {
+    let mut files = Vec::new();
+    for path in paths {
+        files.extend(input_files(path)?);
+    }
+    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    if names.len() < files.len() {
+        files.iter_mut().for_each(|file| file.name = file.path.to_string_lossy().into_owned());
+    }
+    Ok(files)
+}
+
+fn reported(name: &str, tally: StageTally) -> Stage {
+    let examples = tally.samples.into_values().flat_map(|samples| samples.0);
+    let examples = examples.map(|s| Example { id: s.id, why: s.why, text: s.text }).collect();
+    Stage {
+        name: name.to_owned(),
+        input: tally.input,
+        output: tally.output,
+        reasons: tally.reasons,
+        repaired: tally.edited,
+        examples,
+        ..Stage::default()
+    }
+}
