@@ -18,6 +18,7 @@ mod check;
 mod error;
 mod ngram;
 mod pieces;
+pub mod shingles;
 pub mod special;
 mod split;
 mod stop;

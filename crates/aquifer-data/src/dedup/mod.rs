@@ -2,8 +2,18 @@
 //!
 //! Which copy stays does not depend on chance or threads: the earliest in the order given.
 
+pub mod clusters;
 pub mod exact;
+pub mod keep;
+pub mod minhash;
 pub mod near;
+pub mod spill;
+pub mod universal;
+
+mod mt19937;
+
+pub use clusters::Clusters;
+pub use keep::{Keep, Standing};
 
 use aquifer_corpus::Document;
 use aquifer_record::Stop;

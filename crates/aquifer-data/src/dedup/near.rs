@@ -4,6 +4,7 @@
 //! "Mining of Massive Datasets", chapter 3. A pair of similarity s meets in some band with probability 1 − (1 − s⁵)²⁵:
 //! 0.99 at the default threshold. Candidates are then compared shingle by shingle, so nothing is removed by chance.
 
+use super::clusters::Groups;
 use crate::parallel;
 use aquifer_corpus::Document;
 use aquifer_tensor::random::Stream;
@@ -119,11 +120,11 @@ pub fn first_copies(documents: &[Document], threshold: f64) -> Vec<usize> {
         let (a, b) = pairs[k];
         similarity(&documents[a].text, &documents[b].text) >= threshold
     });
-    let mut groups = Groups((0..documents.len()).collect());
+    let mut groups = Groups::new(documents.len());
     for (&(a, b), _) in pairs.iter().zip(&near).filter(|(_, near)| **near) {
-        groups.join(a, b);
+        groups.join(a as u32, b as u32);
     }
-    (0..documents.len()).map(|i| groups.first(i)).collect()
+    groups.clusters().of.into_iter().map(|first| first as usize).collect()
 }
 
 /// Pairs that share a band: each document with the first of its bucket and with the one before it there.
@@ -148,22 +149,4 @@ fn candidates(signatures: &[Option<[u32; HASHES]>]) -> Vec<(usize, usize)> {
     pairs.sort_unstable();
     pairs.dedup();
     pairs
-}
-
-/// Union-find in which the root is always the smallest member.
-struct Groups(Vec<usize>);
-
-impl Groups {
-    fn first(&mut self, mut i: usize) -> usize {
-        while self.0[i] != i {
-            self.0[i] = self.0[self.0[i]];
-            i = self.0[i];
-        }
-        i
-    }
-
-    fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.first(a), self.first(b));
-        self.0[a.max(b)] = a.min(b);
-    }
 }

@@ -1,0 +1,64 @@
+//! The near side of `benches/peers/data_dedup.py`: every stage of MinHash over files of documents, and its speed.
+//!
+//! `dedup files OPTIONS.json OUT RANK.jsonl …` writes `OUT/sigs`, `OUT/dups` and `OUT/out`.
+//! `dedup speed OPTIONS.json DOCUMENTS.jsonl` prints, for every line of standard input, the seconds of signing all documents once.
+
+use aquifer_data::dedup::minhash::{
+    ClusterOptions, MinHash, MinHashOptions, PairOptions, SignatureFiles, cluster, find_pairs,
+};
+use aquifer_data::dedup::spill::Spill;
+use aquifer_text::shingles::white_space_words;
+use std::error::Error;
+use std::io::BufRead;
+use std::path::Path;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["files", options, out, ref ranks @ ..] => files(&read_options(options)?, Path::new(out), ranks),
+        ["speed", options, documents] => speed(&read_options(options)?, documents),
+        _ => {
+            Err("usage: dedup files OPTIONS.json OUT RANK.jsonl …, or dedup speed OPTIONS.json DOCUMENTS.jsonl".into())
+        }
+    }
+}
+
+fn read_options(path: &str) -> Result<MinHashOptions, Box<dyn Error>> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+fn texts(path: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut texts = Vec::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        texts.push(serde_json::from_str(line)?);
+    }
+    Ok(texts)
+}
+
+fn files(options: &MinHashOptions, out: &Path, ranks: &[&str]) -> Result<(), Box<dyn Error>> {
+    let minhash = MinHash::of_words(options, white_space_words());
+    let signatures = SignatureFiles::at(out.join("sigs"));
+    for (rank, path) in (0..).zip(ranks) {
+        signatures.write(rank, &minhash, texts(path)?.iter().map(String::as_str), &Spill::to_temporary(1 << 24))?;
+    }
+    for bucket in 0..options.buckets {
+        find_pairs(&signatures, &minhash, &out.join("dups"), &PairOptions::bucket(bucket))?;
+    }
+    let all = ClusterOptions { save_ids: true, save_sizes: true, ignore_index: false };
+    println!("{:?}", cluster(&out.join("dups"), &out.join("out"), &all)?);
+    Ok(())
+}
+
+fn speed(options: &MinHashOptions, documents: &str) -> Result<(), Box<dyn Error>> {
+    let minhash = MinHash::of_words(options, white_space_words());
+    let texts = texts(documents)?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let start = Instant::now();
+        let signed = texts.iter().filter(|text| minhash.sign(text).is_some()).count();
+        println!("{} {signed}", start.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
