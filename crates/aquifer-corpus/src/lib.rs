@@ -31,4 +31,4 @@ pub use read::{
 };
 pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
 pub use split::held_out_blocks;
-pub use write::{write_documents, zstd_lines};
+pub use write::{LineFrames, write_documents, zstd_lines};

@@ -15,22 +15,81 @@ pub fn write_documents<D: Borrow<Document>>(
     documents: impl IntoIterator<Item = D>,
 ) -> Result<u64, FileError> {
     let mut count = 0;
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     write_atomic(path, |out| {
-        if name.ends_with(".zst") {
-            let mut encoder = zstd::Encoder::new(out, 3)?;
-            count = write_lines(&mut encoder, documents)?;
-            encoder.finish()?;
-        } else if name.ends_with(".gz") {
-            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            count = write_lines(&mut encoder, documents)?;
-            encoder.finish()?;
-        } else {
-            count = write_lines(out, documents)?;
+        match Ending::of(path) {
+            Ending::Zstd => {
+                let mut encoder = zstd::Encoder::new(out, 3)?;
+                count = write_lines(&mut encoder, documents)?;
+                encoder.finish()?;
+            }
+            Ending::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+                count = write_lines(&mut encoder, documents)?;
+                encoder.finish()?;
+            }
+            Ending::Plain => count = write_lines(out, documents)?,
         }
         Ok(())
     })?;
     Ok(count)
+}
+
+/// Documents gathered into frames for a file that grows: JSONL, compressed by what the file's name ends with. Frames (of
+/// gzip: members) one after another make one file.
+pub struct LineFrames {
+    compression: Ending,
+    lines: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Ending {
+    fn of(path: &Path) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match () {
+            () if name.ends_with(".zst") => Ending::Zstd,
+            () if name.ends_with(".gz") => Ending::Gzip,
+            () => Ending::Plain,
+        }
+    }
+}
+
+impl LineFrames {
+    /// For a file of this name.
+    pub fn new(path: &Path) -> Self {
+        LineFrames { compression: Ending::of(path), lines: Vec::new() }
+    }
+
+    /// Adds a document; `true` once there is enough for a frame.
+    ///
+    /// # Errors
+    /// When the memory for it is not there.
+    pub fn put(&mut self, document: &Document) -> io::Result<bool> {
+        write_lines(&mut self.lines, [document])?;
+        Ok(self.lines.len() >= 1 << 20)
+    }
+
+    /// What was gathered, as a frame; an empty one if that is nothing.
+    ///
+    /// # Errors
+    /// When the memory for it is not there.
+    pub fn frame(&mut self) -> io::Result<Vec<u8>> {
+        let lines = std::mem::take(&mut self.lines);
+        match self.compression {
+            Ending::Plain => Ok(lines),
+            Ending::Zstd => zstd::encode_all(lines.as_slice(), 3),
+            Ending::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(&lines)?;
+                encoder.finish()
+            }
+        }
+    }
 }
 
 /// One JSON object a line, as a Zstandard frame: frames one after another make a `.jsonl.zst` file.

@@ -22,7 +22,7 @@ pub(super) const ABOUT: &str = "about";
 pub(super) const BOUND: &str = "bound";
 
 /// Columns before the rules' own.
-const BEFORE: usize = 3;
+pub(super) const BEFORE: usize = 3;
 
 /// One document's row.
 #[derive(Debug, Default)]

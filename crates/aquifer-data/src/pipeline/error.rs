@@ -53,6 +53,9 @@ pub enum PipelineError {
         /// What is wrong.
         why: String,
     },
+    /// A condition that is none.
+    #[error(transparent)]
+    Condition(#[from] super::ConditionError),
     /// A share that is none.
     #[error("`{0}` is no share of the work: it should be I/N with I from 0 to N - 1, such as 0/8")]
     Share(String),

@@ -20,7 +20,9 @@
 
 mod barrier;
 mod columns;
+mod cut;
 mod error;
+mod explain;
 mod flow;
 mod layout;
 mod part;
@@ -30,7 +32,9 @@ mod run;
 mod segment;
 mod tally;
 
+pub use cut::{Condition, ConditionError, Cut, CutOutcome, Keep};
 pub use error::PipelineError;
+pub use explain::{Explained, Measured, Step};
 pub use presets::{PRESETS, Preset};
 pub use recipe::{Input, Recipe};
 pub use run::{Outcome, Pipeline, RunOptions, Share};

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::part::Work;
 use super::recipe::{Recipe, Segment};
 use super::tally::{StageTally, Tally};
-use aquifer_corpus::{InputFile, input_files};
+use aquifer_corpus::{Document, InputFile, ReadOptions, input_files, read_documents};
 use aquifer_record::data::{DataReport, Example, Skipped, Stage};
 use aquifer_record::progress::Unit;
 use aquifer_record::run::RunFolder;
@@ -17,11 +17,11 @@ use std::str::FromStr;
 
 /// A recipe, its input and the folder of its outcome.
 pub struct Pipeline {
-    recipe: Recipe,
-    segments: Vec<Segment>,
-    files: Vec<InputFile>,
+    pub(super) recipe: Recipe,
+    pub(super) segments: Vec<Segment>,
+    pub(super) files: Vec<InputFile>,
     folder: RunFolder,
-    layout: Layout,
+    pub(super) layout: Layout,
 }
 
 /// How to run.
@@ -72,7 +72,7 @@ pub struct Outcome {
 }
 
 /// A part as a run remembers it.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Part {
     name: String,
     path: PathBuf,
@@ -108,6 +108,54 @@ impl Pipeline {
             }
         }
         Ok(Pipeline { recipe, segments, files, folder, layout })
+    }
+
+    /// The run in a folder, to look at or to go on with.
+    ///
+    /// # Errors
+    /// If there is none, or its input is no longer what it was.
+    pub fn reopen(folder: &Path) -> Result<Self, PipelineError> {
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(FileError::at("read", path));
+        let names = Layout::new(folder, 0);
+        let recipe = Recipe::parse(&read(&names.recipe())?, &names.recipe().display().to_string())?;
+        let damaged = |e: serde_json::Error| PipelineError::Damaged { path: names.parts(), why: e.to_string() };
+        let parts: Vec<Part> = serde_json::from_str(&read(&names.parts())?).map_err(damaged)?;
+        let mut files = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let mut found = input_files(&part.path)?;
+            found.iter_mut().for_each(|file| file.name.clone_from(&part.name));
+            files.append(&mut found);
+        }
+        if files.iter().map(Part::of).ne(parts) {
+            return Err(PipelineError::Another { path: folder.to_path_buf(), what: "other input files".to_owned() });
+        }
+        let segments = recipe.segments()?;
+        let layout = Layout::new(folder, segments.len());
+        Ok(Pipeline { recipe, segments, files, folder: RunFolder::at(folder.to_path_buf()), layout })
+    }
+
+    /// Whether every part is through.
+    pub fn is_finished(&self) -> bool {
+        (0..self.files.len()).all(|part| self.layout.done(self.segments.len() - 1, part).exists())
+    }
+
+    /// The documents of a part that stay, in order.
+    pub(super) fn kept_documents(&self, part: usize) -> Result<impl Iterator<Item = DocumentOrDamage>, PipelineError> {
+        stored(self.layout.kept(self.segments.len() - 1, part))
+    }
+
+    /// The documents of a part that a segment dropped, in order, as they were then.
+    pub(super) fn dropped_documents(
+        &self,
+        segment: usize,
+        part: usize,
+    ) -> Result<impl Iterator<Item = DocumentOrDamage>, PipelineError> {
+        let documents = stored(self.layout.dropped(segment, part))?;
+        Ok(documents.map(|document| {
+            let mut document = document?;
+            document.metadata.shift_remove("dropped");
+            Ok(document)
+        }))
     }
 
     /// How many files these inputs hold, and their bytes on the disk.
@@ -179,8 +227,7 @@ impl Pipeline {
                 return Ok(None);
             }
         }
-        let last = self.segments.len() - 1;
-        match (0..parts).all(|part| self.layout.done(last, part).exists()) {
+        match self.is_finished() {
             true => self.finish().map(Some),
             false => Ok(None),
         }
@@ -230,6 +277,15 @@ impl Part {
     fn of(file: &InputFile) -> Self {
         Part { name: file.name.clone(), path: file.path.clone(), bytes: file.bytes }
     }
+}
+
+/// A document that the run wrote, or what is the matter with its file.
+pub(super) type DocumentOrDamage = Result<Document, PipelineError>;
+
+fn stored(path: PathBuf) -> Result<impl Iterator<Item = DocumentOrDamage>, PipelineError> {
+    let documents = read_documents(&path, &ReadOptions::default())?;
+    let damaged = move |e: aquifer_corpus::Skipped| PipelineError::Damaged { path: path.clone(), why: e.to_string() };
+    Ok(documents.map(move |document| document.map_err(&damaged)))
 }
 
 fn count(files: &[InputFile]) -> (usize, u64) {

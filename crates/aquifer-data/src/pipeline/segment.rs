@@ -51,29 +51,21 @@ pub(super) fn pass(
         if broken.is_none() {
             tally.enter(document.text.len());
         }
-        let answer = stage.ask(&Page::new(&document), all);
-        values.extend(answer.values);
-        let edited = answer.text.as_ref().is_some_and(|text| *text != document.text);
+        let mut answer = stage.ask(&Page::new(&document), all);
+        values.append(&mut answer.values);
         let nothing_left = || Broken {
             column: format!("{}.text", stage.name()),
             value: Value::Number(0.0),
             bound: Bound::at_least(1.0),
         };
         let empty = answer.text.as_ref().is_some_and(|text| text.trim().is_empty());
-        if let Some(verdict) = answer.verdict.or_else(|| empty.then(nothing_left)).filter(|_| broken.is_none()) {
+        let verdict = answer.verdict.take().or_else(|| empty.then(nothing_left));
+        if let Some(verdict) = verdict.filter(|_| broken.is_none()) {
             tally.drop(&document.id, &verdict, &document.text);
             dropped = Some(document.clone());
             broken = Some(verdict);
         }
-        if let Some(text) = answer.text {
-            document.text = text;
-        }
-        for (key, value) in answer.metadata {
-            match value {
-                Some(value) => drop(document.metadata.insert(key, value)),
-                None => drop(document.metadata.shift_remove(&key)),
-            }
-        }
+        let edited = answer.change(&mut document);
         if broken.is_none() {
             tally.leave(document.text.len(), edited);
         }
@@ -90,4 +82,26 @@ pub(super) fn pass(
             (Fate::Stays(document), row)
         }
     }
+}
+
+/// Takes a document that `segments[at]` dropped through the rest of the rules, from the one with the column `verdict` on:
+/// as it leaves them, and the values they measured. Barriers are passed over.
+pub(super) fn go_on(
+    segments: &[Segment],
+    at: usize,
+    verdict: &str,
+    mut document: Document,
+) -> (Document, Vec<(String, Option<Value>)>) {
+    let owner = verdict.rsplit_once('.').map_or(verdict, |(stage, _)| stage);
+    let stages = &segments[at].stages;
+    // A barrier of this name stands before all of them.
+    let from = stages.iter().position(|stage| stage.name() == owner).unwrap_or(0);
+    let rest = stages[from..].iter().chain(segments[at + 1..].iter().flat_map(|segment| &segment.stages));
+    let mut values = Vec::new();
+    for stage in rest {
+        let mut answer = stage.ask(&Page::new(&document), true);
+        values.extend(stage.column_names().iter().cloned().zip(answer.values.drain(..)));
+        answer.change(&mut document);
+    }
+    (document, values)
 }

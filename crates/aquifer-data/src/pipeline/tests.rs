@@ -119,3 +119,57 @@ fn a_folder_of_another_run_is_refused() {
     assert!(message.contains("other input files"), "{message}");
     assert!("3/3".parse::<Share>().is_err() && "x".parse::<Share>().is_err());
 }
+
+fn finished(dir: &Path) -> (Pipeline, PathBuf) {
+    let (input, out) = (corpus(dir), dir.join("out"));
+    pipeline(&input, &out).run(&options(2, "0/1"), &Silent, &Stop::new()).unwrap().unwrap();
+    (Pipeline::reopen(&out).unwrap(), out)
+}
+
+#[test]
+fn a_cut_keeps_what_its_condition_says_and_one_of_each_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, _) = finished(dir.path());
+    let cut = Cut::of(&run);
+    let file = dir.path().join("cut.jsonl.gz");
+    let ids = |condition: &str, keep| {
+        let condition = Condition::parse(condition, cut.schema()).unwrap();
+        let outcome = cut.run(&condition, keep, Some(&file), &Silent, &Stop::new()).unwrap().unwrap();
+        let found = collect_documents(read_documents(&file, &ReadOptions::default()).unwrap(), &Silent, &Stop::new());
+        let found: Vec<String> = found.unwrap().documents.into_iter().map(|d| d.id).collect();
+        assert_eq!(found.len() as u64, outcome.kept.documents);
+        (outcome, found)
+    };
+    // The recipe's own bounds give the run's own outcome.
+    let (outcome, same) = ids("noise.letters >= 0.5 and again.letters >= 0.6", Keep::Earliest);
+    let kept = read_documents(&dir.path().join("out/documents"), &ReadOptions::default()).unwrap();
+    let kept: Vec<String> = kept.map(|d| d.unwrap().id).collect();
+    assert_eq!((outcome.documents, outcome.rescued), (1200, 0));
+    assert_eq!(same, kept);
+    // A wider bound behind the barrier brings back what fell there; what fell before it is measured again.
+    let (outcome, wide) = ids("again.letters >= 0.5", Keep::Earliest);
+    assert_eq!((outcome.rescued, wide.len()), (57, kept.len() + 57));
+    assert_eq!(outcome.measured, 3 * 58 + 2 * 57 * 2);
+    assert!(wide.contains(&"0.jsonl#3".to_owned()) && !wide.contains(&"1.jsonl#3".to_owned()));
+    // Without a bound everything stays that is not a copy, and those that were never compared.
+    let (outcome, all) = ids("true", Keep::Earliest);
+    assert_eq!(all.len(), 1200 - 2 * 57 * 2);
+    assert_eq!(outcome.not_compared, [("exact".to_owned(), 3 * 58)]);
+    assert_eq!(ids("true", Keep::All).1.len(), 1200);
+    assert!(all.is_sorted_by_key(|id| (id[..1].to_owned(), id[8..].parse::<u32>().unwrap())));
+}
+
+#[test]
+fn a_document_is_explained_from_its_file_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, _) = finished(dir.path());
+    let explain = |id: &str| run.explain(id, &Stop::new()).unwrap();
+    assert_eq!(explain("nobody"), None);
+    let noise = explain("1.jsonl#1").unwrap();
+    assert_eq!((noise.dropped_by.as_deref(), noise.file.as_str()), (Some("noise"), "1.jsonl"));
+    assert!(!noise.stages[0].columns[0].holds && noise.stages.len() == 2);
+    let copy = explain("2.jsonl#2").unwrap();
+    assert_eq!(copy.dropped_by.as_deref(), Some("exact"));
+    assert_eq!(copy.stages[1].columns[1].value, Some(crate::rules::Value::Number(3.0)));
+    assert_eq!(explain("2.jsonl#4").unwrap().dropped_by, None);
+}

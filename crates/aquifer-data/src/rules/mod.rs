@@ -26,6 +26,7 @@ mod page;
 mod stage;
 
 pub use ask::{Asked, Bound, Column, Value};
+pub(crate) use options::most_alike;
 pub use options::{RuleError, options};
 pub use page::Page;
 pub use stage::{Answer, Broken, Stage};

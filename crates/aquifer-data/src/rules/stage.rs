@@ -2,6 +2,7 @@
 
 use super::options::most_alike;
 use super::{Asked, Bound, Column, Page, RULES, Rule, RuleError, Value};
+use aquifer_corpus::Document;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -25,6 +26,25 @@ pub struct Answer {
     pub text: Option<String>,
     /// Fields of the metadata that it sets, or removes.
     pub metadata: Vec<(String, Option<serde_json::Value>)>,
+}
+
+impl Answer {
+    /// Changes the document as the rule says; whether its text is another one now.
+    pub fn change(&mut self, document: &mut Document) -> bool {
+        for (key, value) in std::mem::take(&mut self.metadata) {
+            match value {
+                Some(value) => drop(document.metadata.insert(key, value)),
+                None => drop(document.metadata.shift_remove(&key)),
+            }
+        }
+        match self.text.take() {
+            Some(text) if text != document.text => {
+                document.text = text;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why a document was dropped.
@@ -131,7 +151,6 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aquifer_corpus::Document;
 
     #[test]
     fn a_table_makes_a_stage_or_says_what_is_wrong_with_it() {

@@ -1,7 +1,9 @@
 //! `aquifer data …`
 
 pub(crate) mod clean;
+pub(crate) mod cut;
 pub(crate) mod dedup;
+pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod init;
 pub(crate) mod run;
@@ -28,6 +30,8 @@ pub(crate) struct Args {
 enum Verb {
     Init(init::Args),
     Run(run::Args),
+    Cut(cut::Args),
+    Explain(explain::Args),
     Extract(extract::Args),
     Clean(clean::Args),
     Dedup(dedup::Args),
@@ -40,6 +44,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Init(args) => init::run(args, ctx),
         Verb::Run(args) => run::run(args, ctx),
+        Verb::Cut(args) => cut::run(args, ctx),
+        Verb::Explain(args) => explain::run(args, ctx),
         Verb::Extract(args) => extract::run(args, ctx),
         Verb::Clean(args) => clean::run(args, ctx),
         Verb::Dedup(args) => dedup::run(args, ctx),

@@ -1,0 +1,112 @@
+//! `aquifer data cut`
+
+use super::check_new;
+use crate::context::Context;
+use crate::table::facts;
+use aquifer_data::pipeline::{Condition, Cut, CutOutcome, Keep, Pipeline};
+use aquifer_record::figures;
+use std::path::PathBuf;
+
+/// Cut the documents of a finished run again, by another condition
+///
+/// Everything `aquifer data run` measured stands in columns; a condition on them says which documents stay, in place of the
+/// recipe's own bounds. Nothing is measured twice, save for documents that were dropped before the columns you ask for:
+/// these are taken on from where they fell, and counted. Of copies one stays.
+///
+/// Conditions are SQL: comparisons, and, or, not, + - * /, between, in, is null. Without one, the columns are listed.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example: aquifer data cut clean --where 'fineweb_quality.short_lines < 0.5 and bytes > 500' --out cut.jsonl.zst"
+)]
+pub(crate) struct Args {
+    /// Folder of the run
+    run: PathBuf,
+    /// Which documents stay
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// File for the documents: .jsonl, .jsonl.gz or .jsonl.zst; without one they are only counted
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Which of several copies stays
+    #[arg(long, value_enum, default_value_t = Copies::Earliest)]
+    keep: Copies,
+    /// Replace a file that is already there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Copies {
+    /// The first in the order of the input
+    Earliest,
+    /// The longest
+    Longest,
+    /// All of them
+    All,
+}
+
+pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
+    let pipeline = Pipeline::reopen(&args.run)?;
+    let folder = args.run.display();
+    anyhow::ensure!(
+        pipeline.is_finished(),
+        "the run in `{folder}` is not finished: `aquifer data run` goes on with it"
+    );
+    let cut = Cut::of(&pipeline);
+    let Some(text) = &args.condition else { return columns(&cut, ctx) };
+    if let Some(out) = &args.out {
+        check_new(out, args.force)?;
+    }
+    let condition = Condition::parse(text, cut.schema())?;
+    let keep = match args.keep {
+        Copies::Earliest => Keep::Earliest,
+        Copies::Longest => Keep::Longest,
+        Copies::All => Keep::All,
+    };
+    let outcome = cut.run(&condition, keep, args.out.as_deref(), ctx.progress(), ctx.stop())?;
+    ctx.go_on("stopped before anything was written; run the same command again")?;
+    let CutOutcome { documents, kept, rescued, measured, not_compared } = outcome.unwrap_or_default();
+    if measured > 0 {
+        ctx.say(format!(
+            "{measured} dropped documents were taken on through the rules behind the one that dropped them"
+        ));
+    }
+    for (stage, count) in &not_compared {
+        ctx.say(format!(
+            "{count} of those that stay never met `{stage}`: they may be copies (raise its bounds and run again)"
+        ));
+    }
+    if ctx.json {
+        return ctx.print_json(&CutOutcome { documents, kept, rescued, measured, not_compared });
+    }
+    let mut rows = vec![
+        ("documents".to_owned(), figures::count(documents)),
+        ("that stay".to_owned(), figures::count(kept.documents)),
+        ("of these, dropped before".to_owned(), figures::count(rescued)),
+        ("their text, as it came".to_owned(), figures::bytes(kept.bytes)),
+    ];
+    rows.extend(args.out.map(|out| ("in".to_owned(), out.display().to_string())));
+    print!("{}", facts(rows));
+    Ok(())
+}
+
+/// What there is to ask for.
+fn columns(cut: &Cut, ctx: &Context) -> anyhow::Result<()> {
+    let fields: Vec<(&str, &str, &str)> = cut
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| {
+            let said = |key: &str| field.metadata().get(key).map_or("", String::as_str);
+            (field.name().as_str(), said("bound"), said("about"))
+        })
+        .collect();
+    if ctx.json {
+        return ctx.print_json(&fields);
+    }
+    let width = fields.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+    for (name, bound, about) in fields {
+        println!("{name:<width$}  {about}  {bound}");
+    }
+    Ok(())
+}
