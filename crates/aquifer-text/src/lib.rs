@@ -26,6 +26,7 @@ mod stream;
 mod tokenizer;
 mod train_bpe;
 mod train_char;
+pub mod words;
 
 pub use chat::{ChatTemplate, Message};
 pub use error::TextError;
