@@ -1,5 +1,7 @@
 //! Cuts of words and sentences against spaCy's, by `golden/words.py`.
 
+#![allow(clippy::unwrap_used)]
+
 use aquifer_text::words::{Language, Splitter, Token, sentences};
 
 #[test]

@@ -19,10 +19,18 @@
 //! ```
 
 mod ask;
-pub mod extract;
-pub mod noise;
+mod c4_paragraph;
+mod c4_quality;
+mod characters;
+mod extract;
+mod fineweb_quality;
+mod gopher_quality;
+mod gopher_repetition;
+mod ngrams;
+mod noise;
 mod options;
 mod page;
+mod repeated;
 mod stage;
 
 pub use ask::{Asked, Bound, Column, Value};
@@ -31,6 +39,7 @@ pub use options::{RuleError, options};
 pub use page::Page;
 pub use stage::{Answer, Broken, Stage};
 
+use crate::filters::share;
 use std::ops::{ControlFlow, Range};
 
 /// A function from a document to named values.
@@ -62,4 +71,25 @@ pub struct Known {
 pub static RULES: &[Known] = &[
     Known { name: "extract", about: "the main text of a page", build: extract::build },
     Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build },
+    Known {
+        name: "gopher_repetition",
+        about: "repeated paragraphs, lines and runs of words, after Gopher",
+        build: gopher_repetition::build,
+    },
+    Known {
+        name: "gopher_quality",
+        about: "number and form of words, symbols, bullets, stop words, after Gopher",
+        build: gopher_quality::build,
+    },
+    Known {
+        name: "c4_quality",
+        about: "takes out lines that are no sentences, and drops what has too few left, after C4",
+        build: c4_quality::build,
+    },
+    Known { name: "c4_paragraph", about: "three long lines, after mC4", build: c4_paragraph::build },
+    Known {
+        name: "fineweb_quality",
+        about: "lines that end, short and repeated lines, lists, after FineWeb",
+        build: fineweb_quality::build,
+    },
 ];

@@ -32,14 +32,21 @@ impl Splitter {
 
     /// The tokens of a text, in order; of a text beyond 4 GiB, those of its beginning.
     pub fn split(&mut self, text: &str) -> Vec<Token> {
-        let text = &text[..text.floor_char_boundary(u32::MAX as usize)];
         let mut tokens = Vec::with_capacity(text.len() / 5);
+        self.split_into(text, &mut tokens);
+        tokens
+    }
+
+    /// The same into a list that is emptied first.
+    pub fn split_into(&mut self, text: &str, tokens: &mut Vec<Token>) {
+        tokens.clear();
+        let text = &text[..text.floor_char_boundary(u32::MAX as usize)];
         let mut may_merge = false;
         let mut at = 0;
         while at < text.len() {
             let (space, end) = run(text, at);
             if !space {
-                may_merge |= self.chunk(text, at, end, &mut tokens);
+                may_merge |= self.chunk(text, at, end, tokens);
             } else {
                 // One space between words belongs to neither.
                 let from = if at > 0 && text.as_bytes()[at] == b' ' { at + 1 } else { at };
@@ -52,9 +59,8 @@ impl Splitter {
         }
         if may_merge {
             let rules = &self.rules;
-            merge(text, &mut tokens, rules, |from, to| token(from, describe(&text[from..to], rules)));
+            merge(text, tokens, rules, |from, to| token(from, describe(&text[from..to], rules)));
         }
-        tokens
     }
 
     /// Adds the tokens of one chunk; true if one of them might begin a phrase.

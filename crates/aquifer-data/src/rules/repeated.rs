@@ -1,0 +1,11 @@
+//! Parts of a text that were there before.
+
+use super::characters::length;
+use rustc_hash::FxHashSet;
+
+/// How many of the parts equal an earlier one, and their characters.
+pub(super) fn repeated_characters(parts: &[&str]) -> (usize, usize) {
+    let mut seen = FxHashSet::with_capacity_and_hasher(parts.len(), rustc_hash::FxBuildHasher);
+    let again = parts.iter().filter(|part| !seen.insert(**part));
+    again.fold((0, 0), |(count, characters), part| (count + 1, characters + length(part)))
+}
