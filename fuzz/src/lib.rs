@@ -8,6 +8,7 @@ use aquifer_model::{Decoder, DecoderConfig, EncoderConfig};
 use aquifer_ops::Precision;
 use aquifer_record::perf::{self, PerfRecord};
 use aquifer_serve::fuzzing::BodyReader;
+use aquifer_text::fasttext::FastText;
 use aquifer_text::{Message, Tokenizer, train_char};
 use aquifer_train::Recipe;
 use std::io::Cursor;
@@ -26,6 +27,7 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("recipe", recipe),
     ("http", http),
     ("records", records),
+    ("fasttext", fasttext),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -144,6 +146,14 @@ pub fn records(data: &[u8]) -> bool {
     let read = perf::read(file.path());
     let lines = |records: &[PerfRecord]| records.iter().map(|record| perf::line(record).len()).sum::<usize>();
     [imported.ok(), read.ok()].iter().flatten().filter(|records| lines(records) > 0).count() > 0
+}
+
+/// A fastText model; what loads must also predict.
+pub fn fasttext(data: &[u8]) -> bool {
+    let Ok(model) = FastText::from_bytes(data, "fuzz") else { return false };
+    let texts = ["the quiet river", "\u{6CB3}\u{6D41} \u{1F980}", ""];
+    let labelled = texts.map(|text| !model.predict(text, 3, 0.0).is_empty());
+    labelled.contains(&true)
 }
 
 /// The body of a request to the server, as a conversation and as prompts.

@@ -1,4 +1,4 @@
-//! What can go wrong with a tokenizer, a chat template or an n-gram model.
+//! What can go wrong with a tokenizer, a chat template, a classifier or an n-gram model.
 
 use std::path::PathBuf;
 
@@ -14,6 +14,16 @@ pub enum TextError {
     BadTokenizer {
         /// The file.
         path: PathBuf,
+        /// What was found in it.
+        reason: String,
+    },
+    /// A model file that is damaged, or not of its kind.
+    #[error("`{}` is not a {kind} that can be used: {reason}", path.display())]
+    BadModel {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        kind: &'static str,
         /// What was found in it.
         reason: String,
     },
@@ -35,6 +45,10 @@ pub enum TextError {
 }
 
 impl TextError {
+    pub(crate) fn bad_model(path: impl Into<PathBuf>, kind: &'static str, reason: impl ToString) -> Self {
+        TextError::BadModel { path: path.into(), kind, reason: reason.to_string() }
+    }
+
     pub(crate) fn bad(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
         TextError::BadTokenizer { path: path.into(), reason: reason.to_string() }
     }

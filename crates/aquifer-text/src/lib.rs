@@ -16,6 +16,7 @@ mod byte_alphabet;
 pub mod chat;
 mod check;
 mod error;
+pub mod fasttext;
 mod ngram;
 mod pieces;
 pub mod shingles;
