@@ -9,6 +9,7 @@ use aquifer_ops::Precision;
 use aquifer_record::perf::{self, PerfRecord};
 use aquifer_serve::fuzzing::BodyReader;
 use aquifer_text::fasttext::FastText;
+use aquifer_text::kenlm::KenLm;
 use aquifer_text::{Message, Tokenizer, train_char};
 use aquifer_train::Recipe;
 use std::io::Cursor;
@@ -28,6 +29,7 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("http", http),
     ("records", records),
     ("fasttext", fasttext),
+    ("kenlm", kenlm),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -154,6 +156,13 @@ pub fn fasttext(data: &[u8]) -> bool {
     let texts = ["the quiet river", "\u{6CB3}\u{6D41} \u{1F980}", ""];
     let labelled = texts.map(|text| !model.predict(text, 3, 0.0).is_empty());
     labelled.contains(&true)
+}
+
+/// A KenLM model, binary or ARPA; what loads must also score.
+pub fn kenlm(data: &[u8]) -> bool {
+    let Ok(model) = KenLm::from_bytes(data.to_vec(), "fuzz") else { return false };
+    let texts = ["the river runs under the bridge .", "a b c d b a a a", "unseen words"];
+    texts.map(|text| model.perplexity(text)).iter().any(|perplexity| perplexity.is_finite())
 }
 
 /// The body of a request to the server, as a conversation and as prompts.

@@ -17,6 +17,7 @@ pub mod chat;
 mod check;
 mod error;
 pub mod fasttext;
+pub mod kenlm;
 mod ngram;
 mod pieces;
 pub mod shingles;
