@@ -201,7 +201,7 @@ listed! {
     topk_softmax: order_statistics::topk_softmax, FLOATS, VECTOR, "as softmax";
     grouped_topk: order_statistics::grouped_topk, FLOATS, VECTOR, "exact, or one rounding a sum";
     moe_align_block_size: experts::moe_align_block_size, NUMBERS, SCALAR, "exact";
-    fused_moe: experts::fused_moe, SINGLE, PRODUCT, "as linear";
+    fused_moe: experts::fused_moe (experts::fused_moe_backward), SINGLE, PRODUCT, "as linear";
 
     rand: random::rand, SINGLE, SCALAR, "exact";
     randn: random::randn, SINGLE, SCALAR, "0.5 ulp";

@@ -1,5 +1,7 @@
 //! Mixtures of experts: tokens sorted by expert, and the experts' products. Dropless, in global token order.
 
+mod backward;
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +11,9 @@ use crate::simd::simd;
 use crate::{OpError, PackedWeight};
 use aquifer_tensor::threads::parallel_chunks;
 use aquifer_tensor::{DType, Tensor, View, isa};
+
+pub use backward::{ExpertGradient, MoeGradients, fused_moe_backward};
+pub use reference::{Weights, reference, reference_backward};
 
 /// Marks a place of [`AlignedTokens`] that no token fills.
 pub const EMPTY: u32 = u32::MAX;
@@ -64,23 +69,15 @@ pub struct Expert {
 /// [`OpError`] where shapes differ, or for an expert that is not there.
 pub fn fused_moe(x: &View, experts: &[Expert], weights: &View, chosen: &View) -> Result<Tensor, OpError> {
     let op = "fused_moe";
-    let rows = Rows::new(op, "x", x)?;
+    let (rows, weights, k) = shapes(op, x, weights, chosen)?;
     let (t, d) = (rows.rows, rows.cols);
-    expect_shape(op, "x", x.shape(), "a matrix", &[t, d])?;
-    let k = chosen.shape().last().copied().unwrap_or(0);
-    expect_shape(op, "chosen", chosen.shape(), "a row of experts for every token", &[t, k])?;
-    expect_shape(op, "weights", weights.shape(), "as `chosen`", chosen.shape())?;
-    let weights = crate::strided::convert(weights, DType::F32);
     let taken = by_expert(op, chosen, experts.len())?;
     let results = each(&taken, |i, slots| {
         let (expert, n, width) = (&experts[i], slots.len(), experts[i].down.k());
-        let sizes = [expert.gate_up.n(), expert.gate_up.k(), expert.down.n()];
-        expect_shape(op, "experts", &sizes, "the sizes [2·f, d, d]", &[2 * width, d, d])?;
-        let mut result = Tensor::recycled::<f32>([n, d]);
+        expert.check(op, d)?;
+        let mut result = gathered(&rows, slots, k);
         if n > 0 {
             let (mut wide, mut inner) = (Tensor::recycled::<f32>([n, 2 * width]), Tensor::recycled::<f32>([n, width]));
-            let gather = |i: usize, row: &mut [f32]| row.copy_from_slice(rows.row(slots[i] as usize / k));
-            parallel_chunks(result.as_f32_mut(), d.max(1), gather);
             crate::linear(&result.view(), &expert.gate_up, None, &mut wide.view_mut())?;
             let wide = wide.view();
             crate::swiglu(&wide.narrow(1, 0, width), &wide.narrow(1, width, width), &mut inner.view_mut())?;
@@ -88,13 +85,7 @@ pub fn fused_moe(x: &View, experts: &[Expert], weights: &View, chosen: &View) ->
         }
         Ok(result)
     })?;
-    // The result of every (token, choice): each is of the one expert that was chosen.
-    let mut terms = Tensor::recycled::<f32>([t, k, d]);
-    for (result, slots) in results.iter().zip(&taken) {
-        for (row, &slot) in result.as_f32().chunks(d.max(1)).zip(slots) {
-            terms.as_f32_mut()[slot as usize * d..][..d].copy_from_slice(row);
-        }
-    }
+    let terms = scattered(results.iter(), &taken, [t, k, d]);
     let (mut out, isa) = (Tensor::zeros::<f32>([t, d]), isa::active());
     let (terms, weights) = (terms.as_f32(), weights.as_f32());
     parallel_chunks(out.as_f32_mut(), d.max(1), |token, out| {
@@ -103,6 +94,48 @@ pub fn fused_moe(x: &View, experts: &[Expert], weights: &View, chosen: &View) ->
         }
     });
     Ok(out)
+}
+
+impl Expert {
+    fn check(&self, op: &'static str, d: usize) -> Result<(), OpError> {
+        let sizes = [self.gate_up.n(), self.gate_up.k(), self.down.n()];
+        expect_shape(op, "experts", &sizes, "the sizes [2·f, d, d]", &[2 * self.down.k(), d, d])
+    }
+}
+
+/// Rows of `x`, the weights of the choices in f32, and the number of choices a token.
+fn shapes<'a>(
+    op: &'static str,
+    x: &View<'a>,
+    weights: &View,
+    chosen: &View,
+) -> Result<(Rows<'a>, Tensor, usize), OpError> {
+    let rows = Rows::new(op, "x", x)?;
+    let (t, d) = (rows.rows, rows.cols);
+    expect_shape(op, "x", x.shape(), "a matrix", &[t, d])?;
+    let k = chosen.shape().last().copied().unwrap_or(0);
+    expect_shape(op, "chosen", chosen.shape(), "a row of experts for every token", &[t, k])?;
+    expect_shape(op, "weights", weights.shape(), "as `chosen`", chosen.shape())?;
+    Ok((rows, crate::strided::convert(weights, DType::F32), k))
+}
+
+/// The rows of `slots`' tokens.
+fn gathered(rows: &Rows, slots: &[u32], k: usize) -> Tensor {
+    let mut out = Tensor::recycled::<f32>([slots.len(), rows.cols]);
+    let gather = |i: usize, row: &mut [f32]| row.copy_from_slice(rows.row(slots[i] as usize / k));
+    parallel_chunks(out.as_f32_mut(), rows.cols.max(1), gather);
+    out
+}
+
+/// The result of every (token, choice): each is of the one expert that was chosen.
+fn scattered<'a>(results: impl Iterator<Item = &'a Tensor>, taken: &[Vec<u32>], [t, k, d]: [usize; 3]) -> Tensor {
+    let mut terms = Tensor::recycled::<f32>([t, k, d]);
+    for (result, slots) in results.zip(taken) {
+        for (row, &slot) in result.as_f32().chunks(d.max(1)).zip(slots) {
+            terms.as_f32_mut()[slot as usize * d..][..d].copy_from_slice(row);
+        }
+    }
+    terms
 }
 
 simd! {
