@@ -179,9 +179,12 @@ pub(crate) fn each_span(rows: usize, cols: usize, dense: bool, task: impl Fn(usi
     }
 }
 
+/// Rows one task handles at least, where there are enough of them: long runs of memory for each thread.
+const TASK_ROWS: usize = 8;
+
 /// Calls `task(row)` for every row, several rows to a parallel task.
 pub(crate) fn each_row(rows: usize, cols: usize, task: impl Fn(usize) + Sync) {
-    let group = (TASK / cols.max(1)).clamp(1, rows.max(1));
+    let group = (TASK / cols.max(1)).clamp(1, rows.max(1)).max(TASK_ROWS.min(rows / 64));
     parallel_for(rows.div_ceil(group), |i| (i * group..((i + 1) * group).min(rows)).for_each(&task));
 }
 
@@ -280,68 +283,105 @@ where
 /// [`row_sum2`] of three rows.
 #[inline(always)]
 pub(crate) fn row_sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    let [sum] = row_sums3(a, b, c, |a, b, c| [term(a, b, c)]);
+    sum
+}
+
+/// Several sums over three rows in one pass, each in the order of a row.
+#[inline(always)]
+pub(crate) fn row_sums3<const K: usize>(
+    a: &[f32],
+    b: &[f32],
+    c: &[f32],
+    term: impl Fn(f32, f32, f32) -> [f32; K],
+) -> [f32; K] {
     let (b, c) = (&b[..a.len()], &c[..a.len()]);
-    let mut blocks = TreeSum::new();
+    let mut blocks: [TreeSum<f32>; K] = std::array::from_fn(|_| TreeSum::new());
     for ((a, b), c) in a.chunks(ROW_BLOCK).zip(b.chunks(ROW_BLOCK)).zip(c.chunks(ROW_BLOCK)) {
-        let mut lanes = [0.0; ROW_LANES];
-        let full = a.len() / ROW_LANES * ROW_LANES;
-        for at in (0..full).step_by(ROW_LANES) {
-            let (a, b, c) = (&a[at..at + ROW_LANES], &b[at..at + ROW_LANES], &c[at..at + ROW_LANES]);
+        let mut lanes = [[0.0; ROW_LANES]; K];
+        let ((a, a_rest), (b, b_rest), (c, c_rest)) =
+            (a.as_chunks::<ROW_LANES>(), b.as_chunks::<ROW_LANES>(), c.as_chunks::<ROW_LANES>());
+        for ((a, b), c) in a.iter().zip(b).zip(c) {
             for l in 0..ROW_LANES {
-                lanes[l] += term(a[l], b[l], c[l]);
+                let terms = term(a[l], b[l], c[l]);
+                for k in 0..K {
+                    lanes[k][l] += terms[k];
+                }
             }
         }
-        for i in full..a.len() {
-            lanes[i - full] += term(a[i], b[i], c[i]);
+        if !a_rest.is_empty() {
+            // As in `join_lanes`.
+            lanes = std::hint::black_box(lanes);
+            for l in 0..a_rest.len() {
+                let terms = term(a_rest[l], b_rest[l], c_rest[l]);
+                for k in 0..K {
+                    lanes[k][l] += terms[k];
+                }
+            }
         }
-        blocks.push(join_lanes(lanes));
+        for (blocks, lanes) in blocks.iter_mut().zip(lanes) {
+            blocks.push(join_lanes(lanes));
+        }
+    }
+    blocks.map(|blocks| blocks.finish())
+}
+
+/// Writes `f` of every element and returns the sum of the results in the order of a row.
+#[inline(always)]
+pub(crate) fn row_map_sum(row: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut blocks = TreeSum::new();
+    for (block, out) in row.chunks(ROW_BLOCK).zip(out.chunks_mut(ROW_BLOCK)) {
+        blocks.push(block_map_sum(block, out, &f));
     }
     blocks.finish()
 }
 
-/// Replaces every element by `f` of it and returns the sum of the results in the order of a row.
+/// [`row_map_sum`] in place.
 #[inline(always)]
-pub(crate) fn row_map_sum(row: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn row_map_sum_in_place(row: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut blocks = TreeSum::new();
+    let mut held = [0.0; ROW_BLOCK];
     for block in row.chunks_mut(ROW_BLOCK) {
-        let mut lanes = [0.0; ROW_LANES];
-        let mut full = block.chunks_exact_mut(ROW_LANES);
-        for xs in &mut full {
-            for l in 0..ROW_LANES {
-                let y = f(xs[l]);
-                xs[l] = y;
-                lanes[l] += y;
-            }
-        }
-        for (l, x) in full.into_remainder().iter_mut().enumerate() {
-            *x = f(*x);
-            lanes[l] += *x;
-        }
-        blocks.push(join_lanes(lanes));
+        let held = &mut held[..block.len()];
+        held.copy_from_slice(block);
+        blocks.push(block_map_sum(held, block, &f));
     }
     blocks.finish()
+}
+
+#[inline(always)]
+fn block_map_sum(block: &[f32], out: &mut [f32], f: &impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; ROW_LANES];
+    let ((full, rest), (out, out_rest)) = (block.as_chunks::<ROW_LANES>(), out.as_chunks_mut::<ROW_LANES>());
+    for (xs, out) in full.iter().zip(out) {
+        for l in 0..ROW_LANES {
+            let y = f(xs[l]);
+            out[l] = y;
+            lanes[l] += y;
+        }
+    }
+    for ((l, x), out) in rest.iter().enumerate().zip(out_rest) {
+        *out = f(*x);
+        lanes[l] += *out;
+    }
+    join_lanes(lanes)
 }
 
 /// The largest element, −∞ without any; NaN never wins.
 #[inline(always)]
 pub(crate) fn row_max(a: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; ROW_LANES];
-    let full = a.chunks_exact(ROW_LANES);
-    let rest = full.remainder();
+    // Several vectors, so that one comparison does not wait for the one before.
+    const WIDE: usize = 4 * ROW_LANES;
+    let mut lanes = [f32::NEG_INFINITY; WIDE];
+    let (full, rest) = a.as_chunks::<WIDE>();
     for a in full {
-        for l in 0..ROW_LANES {
+        for l in 0..WIDE {
             lanes[l] = if a[l] > lanes[l] { a[l] } else { lanes[l] };
         }
     }
-    for l in 0..rest.len() {
-        lanes[l] = if rest[l] > lanes[l] { rest[l] } else { lanes[l] };
-    }
     let lanes = std::hint::black_box(lanes); // As in `join_lanes`.
-    let mut max = lanes[0];
-    for l in 1..ROW_LANES {
-        max = if lanes[l] > max { lanes[l] } else { max };
-    }
-    max
+    let larger = |max: f32, &x: &f32| if x > max { x } else { max };
+    rest.iter().fold(lanes.iter().fold(f32::NEG_INFINITY, larger), larger)
 }
 
 /// Columns one task of a sum over tokens handles: four vectors of accumulators that stay in registers.
@@ -516,7 +556,8 @@ mod tests {
             let want = tree(x.chunks(ROW_BLOCK).map(block), |a, b| a + b).unwrap_or(0.0);
             assert_eq!(row_sum(&x, |x| x * x), want, "{n} elements");
             assert_eq!(row_sum3(&x, &x, &x, |x, _, _| x * x), want, "{n} elements");
-            assert_eq!(row_map_sum(&mut x.clone(), |x| x * x), want, "{n} elements");
+            assert_eq!(row_map_sum_in_place(&mut x.clone(), |x| x * x), want, "{n} elements");
+            assert_eq!(row_map_sum(&x, &mut vec![f32::NAN; n], |x| x * x), want, "{n} elements");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::IGNORE;
 use crate::math::{exp, log};
-use crate::rows::{Rows, RowsMut, each_row, row_map_sum, row_max, row_sum};
+use crate::rows::{Rows, RowsMut, each_row, row_map_sum_in_place, row_max, row_sum};
 use crate::simd::simd;
 use aquifer_tensor::isa;
 use aquifer_tensor::threads::SendPtr;
@@ -50,7 +50,7 @@ simd! {
     fn gradient_row(isa: Isa, logits: &mut [f32], target: u32, scale: f32) -> f32 {
         let max = row_max(logits);
         let right = logits[target as usize] - max;
-        let sum = row_map_sum(logits, |x| exp(x - max));
+        let sum = row_map_sum_in_place(logits, |x| exp(x - max));
         let factor = scale / sum;
         for x in logits.iter_mut() {
             *x *= factor;

@@ -1,7 +1,7 @@
 //! Forward and backward, one body over the instruction sets.
 
 use crate::order::{Begin, TokenChains};
-use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sum2, row_sum3};
+use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sum3, row_sums3};
 use crate::simd::simd;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{Tensor, isa};
@@ -45,9 +45,9 @@ struct Moments {
     inverse_deviation: f32,
 }
 
+/// The moments of a row whose mean is known.
 #[inline(always)]
-fn moments(x: &[f32], eps: f32) -> Moments {
-    let mean = row_sum(x, |x| x) / x.len() as f32;
+fn moments(x: &[f32], mean: f32, eps: f32) -> Moments {
     let variance = row_sum(x, |x| (x - mean) * (x - mean)) / x.len() as f32;
     Moments { mean, inverse_deviation: 1.0 / (variance + eps).sqrt() }
 }
@@ -61,15 +61,15 @@ impl Moments {
 
 simd! {
     fn forward_row(isa: Isa, x: &[f32], w: &[f32], b: &[f32], eps: f32, out: &mut [f32]) {
-        let m = moments(x, eps);
+        let m = moments(x, row_sum(x, |x| x) / x.len() as f32, eps);
         for (((out, x), w), b) in out.iter_mut().zip(x).zip(w).zip(b) {
             *out = m.unit(*x) * w + b;
         }
     }
 
     fn backward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) -> Moments {
-        let m = moments(x, eps);
-        let g_mean = row_sum2(w, dy, |w, dy| dy * w) / x.len() as f32;
+        let [mean, g_mean] = row_sums3(x, w, dy, |x, w, dy| [x, dy * w]).map(|sum| sum / x.len() as f32);
+        let m = moments(x, mean, eps);
         let g_dot = row_sum3(x, w, dy, |x, w, dy| dy * w * m.unit(x)) / x.len() as f32;
         for (((dx, x), w), dy) in dx.iter_mut().zip(x).zip(w).zip(dy) {
             *dx = (dy * w - g_mean - m.unit(*x) * g_dot) * m.inverse_deviation;

@@ -1,5 +1,6 @@
-//! The normal distribution and GELU's two gates: the only functions here that contract products with sums. All of them are
-//! `e · q(a)` for a falling exponential `e` of a = |x| and a smooth `q`, so that one half of the axis serves both.
+//! A falling exponential and what is made of it: the normal distribution and GELU's two gates. The only functions here that
+//! contract products with sums. The distributions are `e · q(a)` for an exponential `e` of a = |x| and a smooth `q`, so that
+//! one half of the axis serves both.
 //!
 //! `f32::mul_add` rounds once by IEEE's definition: an instruction with AVX2 and AVX-512, elsewhere the standard library's
 //! function, slow and of the same bits (`matmul::exact` tests that it rounds once).
@@ -34,6 +35,13 @@ fn power_of_two(a: f32, b: f32) -> f32 {
         1.0, 6.931_472e-1, 2.402_264_8e-1, 5.550_332e-2, 9.618_439e-3, 1.339_900_3e-3, 1.535_325_9e-4,
     ]);
     p * f32::from_bits(shifted.to_bits() << 23)
+}
+
+/// eˣ for x up to 0, within 3e-7 absolute; zero from −87.7 down. NaN stays NaN.
+#[inline(always)]
+pub(crate) fn falling_exp(x: f32) -> f32 {
+    let x = if x < -88.0 { -88.0 } else { x };
+    power_of_two(x, std::f32::consts::LOG2_E)
 }
 
 /// |x|, at most `limit`, where the exponential has reached zero; NaN stays NaN.

@@ -2,21 +2,21 @@
 //!
 //! The platform's libm differs between systems and versions, and nothing that reaches a weight, a logit or a
 //! score may depend on it. Multiplications and additions are rounded one by one (but for the normal distribution, whose
-//! contract is written in FMA), there are no branches on the data, and only IEEE's `+ − × ÷`, FMA and integer operations
+//! contract is FMA), there are no branches on the data, and only IEEE's `+ − × ÷`, FMA and integer operations
 //! are used, so a loop over these functions vectorises and gives what the scalar call gives.
 //!
 //! Plain names are `f32`, good to a few units in the last place as their tests state; [`mod@f64`] holds the
 //! double-precision ones that fill tables and schedules.
 
 mod double;
-mod normal;
+mod falling;
 mod single;
 
 #[cfg(test)]
 mod tests;
 
-pub use normal::normal_cdf;
-pub(crate) use normal::{cubic_tail, normal_tail};
+pub use falling::normal_cdf;
+pub(crate) use falling::{cubic_tail, falling_exp, normal_tail};
 pub use single::{cos, erf, exp, log, pow, sigmoid, sin, tanh};
 
 /// The double-precision functions: tables of angles, schedules, bias corrections.

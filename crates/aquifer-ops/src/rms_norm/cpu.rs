@@ -1,7 +1,7 @@
 //! Forward and backward, one body over the instruction sets.
 
 use crate::order::{Begin, TokenChains};
-use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sum3};
+use crate::rows::{Rows, RowsMut, chain2, each_row, each_row_and_sums, row_sum, row_sums3};
 use crate::simd::simd;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{Tensor, isa};
@@ -39,21 +39,21 @@ pub(super) fn backward(
 
 /// 1/√(mean square + eps).
 #[inline(always)]
-fn inverse_rms(x: &[f32], eps: f32) -> f32 {
-    1.0 / (row_sum(x, |x| x * x) / x.len() as f32 + eps).sqrt()
+fn inverse_rms(squares: f32, d: usize, eps: f32) -> f32 {
+    1.0 / (squares / d as f32 + eps).sqrt()
 }
 
 simd! {
     pub(crate) fn forward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {
-        let r = inverse_rms(x, eps);
+        let r = inverse_rms(row_sum(x, |x| x * x), x.len(), eps);
         for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
             *out = x * r * w;
         }
     }
 
     fn backward_row(isa: Isa, x: &[f32], w: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) -> f32 {
-        let r = inverse_rms(x, eps);
-        let dot = row_sum3(x, w, dy, |x, w, dy| dy * w * x);
+        let [squares, dot] = row_sums3(x, w, dy, |x, w, dy| [x * x, dy * w * x]);
+        let r = inverse_rms(squares, x.len(), eps);
         let c = r * (r * r * dot / x.len() as f32);
         for (((dx, x), w), dy) in dx.iter_mut().zip(x).zip(w).zip(dy) {
             *dx = dy * w * r - x * c;

@@ -1,6 +1,6 @@
 //! Forward and backward, one body over the instruction sets.
 
-use crate::math::exp;
+use crate::math::falling_exp;
 use crate::rows::{Rows, RowsMut, each_row, row_map_sum, row_max, row_sum2};
 use crate::simd::simd;
 use aquifer_tensor::isa;
@@ -20,9 +20,8 @@ pub(super) fn backward(y: &Rows, dy: &Rows, dx: &RowsMut) {
 simd! {
     fn forward_row(isa: Isa, x: &[f32], out: &mut [f32]) {
         let max = row_max(x);
-        out.copy_from_slice(x);
         // One division a row; the loop below only multiplies.
-        let scale = 1.0 / row_map_sum(out, |x| exp(x - max));
+        let scale = 1.0 / row_map_sum(x, out, |x| falling_exp(x - max));
         for out in out {
             *out *= scale;
         }
