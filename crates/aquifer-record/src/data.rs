@@ -28,6 +28,50 @@ pub struct DataReport {
     /// Documents by language or script.
     #[serde(default)]
     pub languages: BTreeMap<String, u64>,
+    /// What was measured, column by column.
+    #[serde(default)]
+    pub columns: Vec<ColumnReport>,
+    /// A few of the documents that stay.
+    #[serde(default)]
+    pub kept: Vec<Example>,
+}
+
+/// The values of one column over the documents that have one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    /// The column, with its stage.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+    /// Which version of the text it was measured on: 0 as it came, one more behind every stage that may edit.
+    pub version: usize,
+    /// Where it should lie, in words.
+    pub bound: String,
+    /// The least it may be.
+    #[serde(default)]
+    pub at_least: Option<f64>,
+    /// The most it may be.
+    #[serde(default)]
+    pub at_most: Option<f64>,
+    /// How its numbers are spread.
+    #[serde(default)]
+    pub histogram: Option<Histogram>,
+    /// Its names, each with how many documents stayed and went.
+    #[serde(default)]
+    pub labels: BTreeMap<String, [u64; 2]>,
+}
+
+/// Documents by value.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Whether the bars are equally wide in the logarithm.
+    pub logarithmic: bool,
+    /// Ends of the bars, one more than there are bars; what lies outside counts to the outermost.
+    pub edges: Vec<f64>,
+    /// Documents that stayed.
+    pub stayed: Vec<u64>,
+    /// Documents that went, for this value or another.
+    pub went: Vec<u64>,
 }
 
 /// One stage of the funnel.

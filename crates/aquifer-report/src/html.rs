@@ -97,6 +97,8 @@ th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .said { margin: 10px 0; padding: 10px 14px; border-left: 3px solid var(--water); background: color-mix(in srgb, var(--water) 5%, var(--card)); border-radius: 0 8px 8px 0; white-space: pre-wrap; overflow-wrap: anywhere; } .given { color: var(--soft); border-bottom: 1px dotted var(--soft); }
 .talk { margin: 14px 0; display: flex; flex-direction: column; align-items: flex-start; gap: 4px; } .talk div { padding: 8px 14px; border-radius: 14px; max-width: 80%; white-space: pre-wrap; overflow-wrap: anywhere; }
 .talk .user { background: var(--line); align-self: flex-end; } .talk .model { background: color-mix(in srgb, var(--water) 18%, var(--card)); } .talk span { font-size: 13px; padding-left: 14px; white-space: normal; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 14px; } figure { margin: 0; } figcaption { color: var(--soft); font-size: 13px; padding: 4px 2px; } .figures .plot svg { min-width: 0; }
+.beside { display: grid; grid-template-columns: 1fr 1fr; gap: 22px; } .beside .said { max-height: 180px; overflow: auto; font-size: 13px; } @media (max-width: 640px) { .beside { grid-template-columns: 1fr; } }
 code, pre { font: 13px/1.5 ui-monospace, 'SF Mono', Menlo, Consolas, monospace; } code { overflow-wrap: anywhere; } pre { overflow-x: auto; margin: 8px 0 0; } details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); } summary:hover { color: var(--ink); }
 @media (max-width: 640px) {
   main { padding: 20px 12px 32px; } section { padding: 16px 14px; border-radius: 10px; } .tile { flex-basis: calc(50% - 12px); padding: 10px 12px; } .tile b { font-size: 20px; }

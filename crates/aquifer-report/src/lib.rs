@@ -9,6 +9,7 @@
 //! ```
 
 mod compare;
+mod data;
 mod html;
 mod perf;
 mod plot;
@@ -16,6 +17,7 @@ mod run;
 mod sections;
 
 pub use compare::compare_report;
+pub use data::data_report;
 pub use perf::{PerfSet, perf_report};
 pub use plot::{Curve, line_chart};
 pub use run::{run_report, write_run_report};

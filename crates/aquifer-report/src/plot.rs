@@ -1,5 +1,6 @@
-//! Line charts as SVG.
+//! Line charts and histograms as SVG.
 
+use aquifer_record::data::Histogram;
 use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
 
@@ -89,6 +90,64 @@ fn draw(
     }
     if curves.len() > 1 {
         legend(&mut chart, SeriesLabelPosition::UpperRight)?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+/// Documents that stayed and that went by value, with the bounds drawn in; empty without values.
+pub(crate) fn histogram(name: &str, bars: &Histogram, bounds: [Option<f64>; 2]) -> String {
+    let mut svg = String::new();
+    let highest = bars.stayed.iter().zip(&bars.went).map(|(a, b)| a + b).max().unwrap_or(0);
+    let ends = bars.edges.first().zip(bars.edges.last());
+    let drawn = ends.filter(|_| highest > 0).map(|(low, high)| {
+        let scale = |x: f64| if bars.logarithmic { x.max(f64::MIN_POSITIVE).log2() } else { x };
+        let area = SVGBackend::with_string(&mut svg, (420, 190)).into_drawing_area();
+        draw_histogram(&area, name, bars, bounds, (scale(*low)..scale(*high), highest as f64), &scale)
+    });
+    drawn.map_or(String::new(), |drawn| drawn.map(|()| svg).unwrap_or_default())
+}
+
+fn draw_histogram(
+    area: &DrawingArea<SVGBackend, plotters::coord::Shift>,
+    name: &str,
+    bars: &Histogram,
+    bounds: [Option<f64>; 2],
+    (x, highest): (Span, f64),
+    scale: &dyn Fn(f64) -> f64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .margin(8)
+        .margin_right(14)
+        .caption(name, ("sans-serif", 14).into_font().color(&RGBColor(60, 70, 82)))
+        .x_label_area_size(22)
+        .y_label_area_size(40)
+        .build_cartesian_2d(x, 0.0..highest * 1.05)?;
+    let value = |x: &f64| tick(&if bars.logarithmic { x.exp2() } else { *x });
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RGBColor(226, 231, 237))
+        .axis_style(RGBColor(120, 130, 142))
+        .x_labels(6)
+        .y_labels(4)
+        .x_label_formatter(&value)
+        .y_label_formatter(&tick)
+        .label_style(("sans-serif", 12).into_font().color(&RGBColor(60, 70, 82)))
+        .draw()?;
+    for (i, ends) in bars.edges.windows(2).enumerate() {
+        let (from, to) = (scale(ends[0]), scale(ends[1]));
+        let (stayed, went) = (bars.stayed[i] as f64, bars.went[i] as f64);
+        chart.draw_series([
+            Rectangle::new([(from, 0.0), (to, stayed)], COLOURS[0].mix(0.85).filled()),
+            Rectangle::new([(from, stayed), (to, stayed + went)], COLOURS[1].mix(0.85).filled()),
+        ])?;
+    }
+    for bound in bounds.into_iter().flatten().map(scale) {
+        let line = PathElement::new([(bound, 0.0), (bound, highest * 1.05)], BLACK.stroke_width(2));
+        chart.draw_series([line])?;
     }
     area.present()?;
     Ok(())

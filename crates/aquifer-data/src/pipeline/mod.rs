@@ -30,6 +30,7 @@ mod presets;
 mod recipe;
 mod run;
 mod segment;
+mod spread;
 mod tally;
 
 pub use cut::{Condition, ConditionError, Cut, CutOutcome, Keep};

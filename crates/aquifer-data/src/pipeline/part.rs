@@ -101,6 +101,7 @@ impl Work<'_> {
         let mut rows: Vec<Row> = Vec::with_capacity(batch.documents.len());
         for (row, document, decision) in batch.documents {
             let (fate, row) = pass(self.segment(), document, row, decision, self.measure_all, &mut tally);
+            tally.measured(&row);
             rows.push(row);
             match fate {
                 Fate::Stays(document) => {

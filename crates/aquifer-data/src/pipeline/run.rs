@@ -1,10 +1,10 @@
 //! A run: its folder, its parts, and what is still to do.
 
-use super::PipelineError;
 use super::layout::Layout;
 use super::part::Work;
 use super::recipe::{Recipe, Segment};
-use super::tally::{StageTally, Tally};
+use super::tally::{Sample, StageTally, Tally};
+use super::{PipelineError, columns};
 use aquifer_corpus::{Document, InputFile, ReadOptions, input_files, read_documents};
 use aquifer_record::data::{DataReport, Example, Skipped, Stage};
 use aquifer_record::progress::Unit;
@@ -250,6 +250,13 @@ impl Pipeline {
                 }
             }
             let tally = tally.unwrap_or_default();
+            let schema = columns::schema(segment);
+            let fields = schema.fields().iter().skip(columns::BEFORE);
+            report.columns.extend(fields.zip(&tally.columns).map(|(field, spread)| {
+                let said = |key: &str| field.metadata().get(key).map_or("", String::as_str);
+                let bound = serde_json::from_str(said(columns::BOUND)).unwrap_or_default();
+                spread.report(field.name(), said(columns::ABOUT), said(columns::VERSION).parse().unwrap_or(0), &bound)
+            }));
             let names = segment.barrier.iter().map(|barrier| barrier.name());
             let names = names.chain(segment.stages.iter().map(|stage| stage.name()));
             report.stages.extend(names.zip(tally.stages).map(|(name, stage)| reported(name, stage)));
@@ -260,6 +267,7 @@ impl Pipeline {
             });
             report.skipped.extend(skips);
             size = Some(tally.kept);
+            report.kept = tally.samples.0.into_iter().map(example).collect();
         }
         report.splits.insert("documents".to_owned(), size.unwrap_or_default());
         report.source = format!("{} files", self.files.len());
@@ -305,9 +313,13 @@ fn find(paths: &[PathBuf]) -> Result<Vec<InputFile>, PipelineError> {
     Ok(files)
 }
 
+fn example(sample: Sample) -> Example {
+    Example { id: sample.id, why: sample.why, text: sample.text }
+}
+
 fn reported(name: &str, tally: StageTally) -> Stage {
     let examples = tally.samples.into_values().flat_map(|samples| samples.0);
-    let examples = examples.map(|s| Example { id: s.id, why: s.why, text: s.text }).collect();
+    let examples = examples.map(example).collect();
     Stage {
         name: name.to_owned(),
         input: tally.input,

@@ -1,5 +1,7 @@
 //! What a part came to: counts, and a few documents to look at.
 
+use super::columns::Row;
+use super::spread::Spread;
 use crate::rules::Broken;
 use aquifer_record::data::Size;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub(super) struct Tally {
     pub(super) kept: Size,
     /// A few of them.
     pub(super) samples: Samples,
+    /// The values of each column.
+    pub(super) columns: Vec<Spread>,
 }
 
 /// Counts of one stage.
@@ -112,6 +116,16 @@ impl Tally {
         }
     }
 
+    /// The values of a document that stayed or went.
+    pub(super) fn measured(&mut self, row: &Row) {
+        self.columns.resize(row.values.len(), Spread::default());
+        for (spread, value) in self.columns.iter_mut().zip(&row.values) {
+            if let Some(value) = value {
+                spread.add(value, row.verdict.is_none());
+            }
+        }
+    }
+
     /// Adds the counts of a later part.
     pub(super) fn merge(&mut self, other: Tally) {
         for (mine, stage) in self.stages.iter_mut().zip(other.stages) {
@@ -126,6 +140,8 @@ impl Tally {
         self.skips.truncate(LISTED);
         sum(&mut self.kept, other.kept);
         self.samples.merge(other.samples);
+        self.columns.resize(self.columns.len().max(other.columns.len()), Spread::default());
+        self.columns.iter_mut().zip(other.columns).for_each(|(mine, other)| mine.merge(other));
     }
 }
 

@@ -59,7 +59,8 @@ pub(crate) fn funnel(data: &DataReport) -> String {
         let rows: Vec<Vec<String>> = data.skipped.iter().map(|s| vec![escape(&s.at), escape(&s.why)]).collect();
         let _ = writeln!(
             content,
-            "<details open><summary>{} inputs could not be read</summary>{}</details>",
+            "<details{}><summary>{} inputs could not be read</summary>{}</details>",
+            if rows.len() <= 8 { " open" } else { "" },
             count(data.skipped_total),
             table(&["where", "why"], &[], &rows)
         );

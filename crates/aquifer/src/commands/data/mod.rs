@@ -6,6 +6,7 @@ pub(crate) mod dedup;
 pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod init;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
@@ -32,6 +33,7 @@ enum Verb {
     Run(run::Args),
     Cut(cut::Args),
     Explain(explain::Args),
+    Report(report::Args),
     Extract(extract::Args),
     Clean(clean::Args),
     Dedup(dedup::Args),
@@ -46,6 +48,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Verb::Run(args) => run::run(args, ctx),
         Verb::Cut(args) => cut::run(args, ctx),
         Verb::Explain(args) => explain::run(args, ctx),
+        Verb::Report(args) => report::run(args, ctx),
         Verb::Extract(args) => extract::run(args, ctx),
         Verb::Clean(args) => clean::run(args, ctx),
         Verb::Dedup(args) => dedup::run(args, ctx),

@@ -82,6 +82,7 @@ fn dry_run(recipe: &Recipe, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<
 
 fn finished(out: &Path, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
     let Outcome { report, documents } = outcome;
+    let page = super::report::draw(out, &report)?;
     if ctx.json {
         return ctx.print_json(&report);
     }
@@ -97,6 +98,7 @@ fn finished(out: &Path, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
     rows.push(("text".to_owned(), figures::bytes(kept.bytes)));
     rows.push(("rows skipped".to_owned(), figures::count(report.skipped_total)));
     rows.push(("in".to_owned(), documents.display().to_string()));
+    rows.push(("report".to_owned(), page.display().to_string()));
     print!("{}", facts(rows));
     for skipped in report.skipped.iter().take(5) {
         ctx.say(format!("skipped {}: {}", skipped.at, skipped.why));
