@@ -420,7 +420,7 @@ pub(crate) fn token_sums<const K: usize>(
 }
 
 /// Bytes of two inputs that [`each_row_and_sums`] goes over before it sums them: about a second-level cache. Half of it made
-/// two threads wait for each other twice as often, at a fifth of the speed.
+/// two threads wait for each other twice as often, which cost a fifth of the speed.
 const GROUP: usize = 1 << 20;
 
 /// Calls `each(row)` for every row and takes [`token_sums`] of them: one group of rows after another, so that `chain`
