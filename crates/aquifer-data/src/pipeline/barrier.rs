@@ -3,16 +3,24 @@
 
 use super::PipelineError;
 use super::layout::Layout;
-use crate::dedup::exact;
-use crate::rules::{Bound, Broken, Column, RuleError, Value, options};
+use crate::dedup::minhash::{MinHash, MinHashOptions, same_keys};
+use crate::dedup::spill::{Sorter, Spill};
+use crate::dedup::{Keep, Standing, exact};
+use crate::rules::{Bound, Broken, Column, RuleError, Value, options, with_splitter};
 use aquifer_corpus::Document;
 use aquifer_record::{FileError, write_atomic_bytes};
+use aquifer_text::shingles::Words;
+use aquifer_text::words::Language;
 use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::Arc;
 
 /// A way to find copies, under a name.
 pub(super) struct Barrier {
     name: String,
     method: Method,
+    keep: Keep,
     columns: Vec<(String, Column)>,
 }
 
@@ -42,19 +50,83 @@ impl Decision {
     }
 }
 
+/// How copies are known.
 enum Method {
-    /// Texts equal but for case and white space.
+    /// By their texts, but for case and white space.
     Exact,
+    /// By the address they came from.
+    Url,
+    /// By a band of their signatures.
+    MinHash(Box<MinHash>),
 }
+
+/// The ways there are.
+const METHODS: &str = "exact, url, minhash";
+
+const COPY: usize = 2;
+
+/// What one document leaves behind: the length of its text, and how many keys follow.
+const HEAD: usize = 8 + 4;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoOptions {}
 
-/// The ways there are.
-const METHODS: &str = "exact";
+impl Method {
+    fn build(name: &str, mut table: toml::Table) -> Result<Self, RuleError> {
+        Ok(match name {
+            "exact" => options::<NoOptions>(table).map(|_| Method::Exact)?,
+            "url" => options::<NoOptions>(table).map(|_| Method::Url)?,
+            "minhash" => {
+                let language = match table.remove("language") {
+                    None => Language::default(),
+                    Some(name) => {
+                        name.try_into().map_err(|e: toml::de::Error| RuleError::Options(e.message().to_owned()))?
+                    }
+                };
+                let shape: MinHashOptions = options(table)?;
+                if shape.buckets == 0 || shape.hashes_per_bucket == 0 || shape.n_grams == 0 {
+                    let why = "`buckets`, `hashes_per_bucket` and `n_grams` should be at least 1";
+                    return Err(RuleError::Options(why.to_owned()));
+                }
+                Method::MinHash(Box::new(MinHash::of_words(&shape, words(language))))
+            }
+            other => {
+                let why = format!("there is no way to find duplicates called `{other}`; there are {METHODS}");
+                return Err(RuleError::Options(why));
+            }
+        })
+    }
 
-const COPY: usize = 2;
+    /// Bytes of a key.
+    fn width(&self) -> usize {
+        match self {
+            Method::Exact | Method::Url => exact::MARK,
+            Method::MinHash(minhash) => minhash.key_width(),
+        }
+    }
+
+    /// The keys of a document: two with one in common are copies of each other.
+    fn keys(&self, document: &Document, mut each: impl FnMut(&[u8])) {
+        match self {
+            Method::Exact => each(&exact::mark(&document.text)),
+            Method::Url => {
+                if let Some(url) = document.metadata.get("url").and_then(|url| url.as_str()) {
+                    each(&exact::mark(url));
+                }
+            }
+            Method::MinHash(minhash) => minhash.keys(&document.text, each),
+        }
+    }
+}
+
+/// The words of a language, without white space.
+fn words(language: Language) -> Words {
+    Arc::new(move |text, out| {
+        let tokens = with_splitter(language, |splitter| splitter.split(text));
+        out.extend(tokens.iter().filter(|token| !token.is_space()).map(|t| t.start as usize..t.end as usize));
+    })
+}
 
 impl Barrier {
     /// Builds one from its table: `dedup` names the method, `name` renames the stage.
@@ -66,21 +138,21 @@ impl Barrier {
         };
         let asked = text("dedup")?.unwrap_or_default();
         let name = text("name")?.unwrap_or_else(|| asked.clone());
-        let method = match asked.as_str() {
-            "exact" => options::<NoOptions>(table).map(|_| Method::Exact)?,
-            other => {
-                return Err(RuleError::Options(format!(
-                    "there is no way to find duplicates called `{other}`; there are {METHODS}"
-                )));
+        let keep = match text("keep")?.as_deref() {
+            None | Some("earliest") => Keep::Earliest,
+            Some("longest") => Keep::Longest,
+            Some(other) => {
+                return Err(RuleError::Options(format!("`keep` should be `earliest` or `longest`, it is `{other}`")));
             }
         };
+        let method = Method::build(&asked, table)?;
         let columns = [
             Column::new("cluster", "place of the earliest member of its cluster", Bound::anything()),
             Column::new("size", "documents in its cluster", Bound::anything()),
             Column::new("copy", "1 for a copy of a document that stays", Bound::at_most(0.0)),
         ];
         let columns = columns.map(|column| (format!("{name}.{}", column.name), column)).to_vec();
-        Ok(Barrier { name, method, columns })
+        Ok(Barrier { name, method, keep, columns })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -107,41 +179,63 @@ impl Barrier {
 
     /// What a document leaves behind.
     pub(super) fn mark(&self, document: &Document, out: &mut Vec<u8>) {
-        match self.method {
-            Method::Exact => out.extend(exact::mark(&document.text)),
-        }
+        out.extend((document.text.len() as u64).to_le_bytes());
+        let count = out.len();
+        out.extend(0_u32.to_le_bytes());
+        let mut keys = 0_u32;
+        self.method.keys(document, |key| {
+            out.extend_from_slice(key);
+            keys += 1;
+        });
+        out[count..count + 4].copy_from_slice(&keys.to_le_bytes());
     }
 
-    /// Decides about all documents from the marks of all parts before segment `segment`, and writes what was decided.
-    pub(super) fn decide(&self, layout: &Layout, segment: usize, parts: usize) -> Result<(), PipelineError> {
-        let mut marks: Vec<([u8; exact::MARK], u64)> = Vec::new();
-        let mut counts = Vec::with_capacity(parts);
+    /// Decides about all documents from the marks of all parts before segment `segment`, and writes what was decided. Keys
+    /// are sorted within `memory`, on disk where they do not fit.
+    pub(super) fn decide(
+        &self,
+        layout: &Layout,
+        segment: usize,
+        parts: usize,
+        memory: usize,
+    ) -> Result<(), PipelineError> {
+        let width = self.method.width();
+        let mut sorter = Sorter::new(width + 4, Spill { memory, folder: layout.work() });
+        let (mut counts, mut lengths) = (Vec::with_capacity(parts), Vec::new());
+        let mut record = Vec::new();
         for part in 0..parts {
             let path = layout.marks(segment - 1, part);
-            let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
-            let (records, rest) = bytes.as_chunks::<{ exact::MARK }>();
-            if !rest.is_empty() {
-                let why = format!("{} bytes are no whole number of marks", bytes.len());
-                return Err(PipelineError::Damaged { path, why });
+            let file = File::open(&path).map_err(FileError::at("read", &path))?;
+            let (mut marks, before) = (BufReader::new(file), lengths.len());
+            let damaged = |e: std::io::Error| PipelineError::Damaged { path: path.clone(), why: e.to_string() };
+            while !marks.fill_buf().map_err(damaged)?.is_empty() {
+                let mut head = [0; HEAD];
+                marks.read_exact(&mut head).map_err(damaged)?;
+                let (length, keys) = head.split_at(8);
+                let number = u32::try_from(lengths.len()).map_err(|_| PipelineError::TooMany)?;
+                lengths.push(u64::from_le_bytes(length.try_into().expect("eight bytes")));
+                for _ in 0..u32::from_le_bytes(keys.try_into().expect("four bytes")) {
+                    record.resize(width, 0);
+                    marks.read_exact(&mut record).map_err(damaged)?;
+                    record.extend(number.to_be_bytes());
+                    sorter.push(&record)?;
+                }
             }
-            counts.push(records.len());
-            let first = marks.len() as u64;
-            marks.extend(records.iter().enumerate().map(|(i, mark)| (*mark, first + i as u64)));
+            counts.push(lengths.len() - before);
         }
-        marks.sort_unstable();
-        let mut decisions = vec![Decision { cluster: 0, size: 0, copy: false }; marks.len()];
-        for cluster in marks.chunk_by(|a, b| a.0 == b.0) {
-            let (first, size) = (cluster[0].1, cluster.len() as u64);
-            for (_, at) in cluster {
-                decisions[*at as usize] = Decision { cluster: first, size, copy: *at != first };
-            }
-        }
-        let mut rest = decisions.as_slice();
+        let clusters = same_keys(sorter, lengths.len())?;
+        let standing = Standing { lengths: &lengths, ..Standing::default() };
+        let stays = self.keep.kept(&clusters, &vec![true; lengths.len()], standing);
+        let decision = |i: usize| Decision {
+            cluster: u64::from(clusters.of[i]),
+            size: u64::from(clusters.sizes[i]),
+            copy: !stays[i],
+        };
+        let mut next = 0;
         for (part, count) in counts.into_iter().enumerate() {
-            let (own, others) = rest.split_at(count);
-            rest = others;
             let mut bytes = Vec::with_capacity(count * Decision::BYTES);
-            own.iter().for_each(|decision| decision.write(&mut bytes));
+            (next..next + count).for_each(|i| decision(i).write(&mut bytes));
+            next += count;
             write_atomic_bytes(&layout.decisions(segment, part), &bytes)?;
         }
         Ok(())

@@ -56,6 +56,9 @@ pub enum PipelineError {
     /// A condition that is none.
     #[error(transparent)]
     Condition(#[from] super::ConditionError),
+    /// More documents than one barrier can compare.
+    #[error("more than 4,294,967,295 documents met a barrier: run the dumps one by one")]
+    TooMany,
     /// A share that is none.
     #[error("`{0}` is no share of the work: it should be I/N with I from 0 to N - 1, such as 0/8")]
     Share(String),

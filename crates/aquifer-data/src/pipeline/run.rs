@@ -29,13 +29,15 @@ pub struct Pipeline {
 pub struct RunOptions {
     /// Threads that work on documents.
     pub threads: usize,
+    /// Bytes that comparing documents may hold; beyond, it goes to disk.
+    pub memory: u64,
     /// Which parts this process does.
     pub share: Share,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        RunOptions { threads: aquifer_tensor::threads::count(), share: Share::default() }
+        RunOptions { threads: aquifer_tensor::threads::count(), memory: 1 << 30, share: Share::default() }
     }
 }
 
@@ -196,7 +198,7 @@ impl Pipeline {
                     return Ok(None);
                 }
                 progress.note(&format!("{}: comparing documents", barrier.name()));
-                barrier.decide(&self.layout, at, parts)?;
+                barrier.decide(&self.layout, at, parts, (options.memory / 2) as usize)?;
                 write_atomic_bytes(&self.layout.decided(at), b"{}")?;
             }
             let mine = (0..parts).filter(|part| part % options.share.of == options.share.index);

@@ -45,7 +45,7 @@ fn pipeline(input: &Path, out: &Path) -> Pipeline {
 }
 
 fn options(threads: usize, share: &str) -> RunOptions {
-    RunOptions { threads, share: share.parse().unwrap() }
+    RunOptions { threads, share: share.parse().unwrap(), memory: 1 << 12 }
 }
 
 #[test]
@@ -172,4 +172,41 @@ fn a_document_is_explained_from_its_file_on() {
     assert_eq!(copy.dropped_by.as_deref(), Some("exact"));
     assert_eq!(copy.stages[1].columns[1].value, Some(crate::rules::Value::Number(3.0)));
     assert_eq!(explain("2.jsonl#4").unwrap().dropped_by, None);
+}
+
+#[test]
+fn near_copies_go_whatever_the_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    let mut text = String::new();
+    for i in 0..200_u32 {
+        // Of letters only: digits are made equal before words are compared.
+        let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+        let word = |n: u32| format!("w{}{}{}", letter(n), letter(n / 26), letter(n / 676));
+        let words: Vec<String> = (0..60).map(|w| word(i / 4 * 1000 + w * 7)).collect();
+        let mut words = words.join(" ");
+        if i % 4 == 3 {
+            words += " and an end that is longer";
+        }
+        text += &(serde_json::json!({ "text": words, "url": format!("http://a.org/{i}") }).to_string() + "\n");
+    }
+    std::fs::write(&input, text).unwrap();
+    let run = |keep: &str, memory: u64, out: &str| {
+        let recipe = format!("[[stage]]\ndedup = \"url\"\n[[stage]]\ndedup = \"minhash\"\nkeep = \"{keep}\"\n");
+        let recipe = Recipe::parse(&recipe, "test").unwrap();
+        let out = dir.path().join(out);
+        let pipeline = Pipeline::open(recipe, std::slice::from_ref(&input), &out).unwrap();
+        let options = RunOptions { memory, ..options(2, "0/1") };
+        pipeline.run(&options, &Silent, &Stop::new()).unwrap().unwrap();
+        let kept = read_documents(&out.join("documents"), &ReadOptions::default()).unwrap();
+        let ids: Vec<String> = kept.map(|d| d.unwrap().id).collect();
+        (ids, files(&out))
+    };
+    let (little, files_of_little) = run("earliest", 1 << 10, "little");
+    let (much, files_of_much) = run("earliest", 1 << 30, "much");
+    assert_eq!(files_of_little, files_of_much);
+    assert_eq!((little.len(), &little[..2]), (50, &["in.jsonl#1".to_owned(), "in.jsonl#5".to_owned()][..]));
+    assert_eq!(much.len(), 50);
+    let (longest, _) = run("longest", 1 << 30, "longest");
+    assert_eq!(&longest[..2], ["in.jsonl#4", "in.jsonl#8"]);
 }

@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// The thread's splitter for a language.
-pub(super) fn with_splitter<R>(language: Language, f: impl FnOnce(&mut Splitter) -> R) -> R {
+pub(crate) fn with_splitter<R>(language: Language, f: impl FnOnce(&mut Splitter) -> R) -> R {
     SPLITTERS.with_borrow_mut(|all| f(all.entry(language).or_insert_with(|| Splitter::new(language))))
 }
 

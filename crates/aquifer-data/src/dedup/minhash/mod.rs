@@ -144,6 +144,23 @@ impl MinHash {
         (!shingles.is_empty()).then(|| self.family.least(&shingles, mask))
     }
 
+    /// What a document is known by: for every band its number and its values. Documents with one of these in common are
+    /// duplicates. Nothing for a text without a shingle.
+    pub fn keys(&self, text: &str, mut each: impl FnMut(&[u8])) {
+        let mut key = Vec::with_capacity(self.key_width());
+        for (band, values) in self.sign(text).iter().flat_map(|s| s.chunks_exact(self.rows)).enumerate() {
+            key.clear();
+            key.extend_from_slice(&(band as u16).to_be_bytes());
+            self.key(values, &mut key);
+            each(&key);
+        }
+    }
+
+    /// Bytes of each of the [`keys`](Self::keys).
+    pub fn key_width(&self) -> usize {
+        2 + self.key_bytes()
+    }
+
     /// A band's values as bytes that compare as the values do.
     fn key(&self, band: &[u64], out: &mut Vec<u8>) {
         for value in band {
@@ -200,7 +217,7 @@ impl MinHash {
 }
 
 /// Clusters of the documents whose records, but for a document number in their last four bytes, are equal.
-pub(super) fn same_keys(sorter: Sorter, n: usize) -> Result<Clusters, FileError> {
+pub(crate) fn same_keys(sorter: Sorter, n: usize) -> Result<Clusters, FileError> {
     let mut groups = Groups::new(n);
     let mut last: Vec<u8> = Vec::new();
     let mut sorted = sorter.finish()?;

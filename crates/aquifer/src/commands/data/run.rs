@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(recipe.clone(), paths, &args.out)?;
     let (files, bytes) = pipeline.size();
     ctx.say(format!("{files} files, {}", figures::bytes(bytes)));
-    let options = RunOptions { threads: ctx.threads, share: args.task };
+    let options = RunOptions { threads: ctx.threads, memory: ctx.memory, share: args.task };
     match pipeline.run(&options, ctx.progress(), ctx.stop())? {
         Some(outcome) => finished(&args.out, outcome, ctx),
         None => {
