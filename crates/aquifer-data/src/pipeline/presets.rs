@@ -11,4 +11,31 @@ pub struct Preset {
 }
 
 /// Every preset there is.
-pub const PRESETS: &[Preset] = &[];
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "fineweb",
+        about: "English web pages, as FineWeb was made",
+        text: include_str!("presets/fineweb.toml"),
+    },
+    Preset { name: "c4", about: "English web pages, as C4 was made", text: include_str!("presets/c4.toml") },
+    Preset {
+        name: "gopher",
+        about: "English web pages by the rules of MassiveWeb",
+        text: include_str!("presets/gopher.toml"),
+    },
+    Preset { name: "code", about: "source files by the rules of The Stack", text: include_str!("presets/code.toml") },
+    Preset { name: "books", about: "books and other long texts", text: include_str!("presets/books.toml") },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Recipe;
+
+    #[test]
+    fn every_preset_is_a_recipe() {
+        for preset in PRESETS {
+            Recipe::parse(preset.text, preset.name).unwrap();
+        }
+    }
+}

@@ -22,6 +22,8 @@ mod ask;
 mod c4_paragraph;
 mod c4_quality;
 mod characters;
+pub mod classifier;
+pub mod code_files;
 mod extract;
 mod fineweb_quality;
 mod gopher_quality;
@@ -30,6 +32,7 @@ mod ngrams;
 mod noise;
 mod options;
 mod page;
+pub mod perplexity;
 mod repeated;
 mod stage;
 
@@ -92,5 +95,13 @@ pub static RULES: &[Known] = &[
         name: "fineweb_quality",
         about: "lines that end, short and repeated lines, lists, after FineWeb",
         build: fineweb_quality::build,
+    },
+    Known { name: "language", about: "its language, by a fastText model", build: classifier::language },
+    Known { name: "classifier", about: "its label, by a fastText model", build: classifier::build },
+    Known { name: "perplexity", about: "how surprising it is to a KenLM model", build: perplexity::build },
+    Known {
+        name: "code_files",
+        about: "lengths of lines and letters of source files, after The Stack",
+        build: code_files::build,
     },
 ];
