@@ -30,6 +30,9 @@ pub enum TextError {
     /// Training asked for something impossible.
     #[error("cannot learn a vocabulary: {0}")]
     Training(String),
+    /// Training a classifier or an n-gram model asked for something impossible.
+    #[error("cannot train: {0}")]
+    Learning(String),
     /// The tokenizer refused a text.
     #[error("the tokenizer could not encode this text: {0}")]
     Encode(String),
@@ -40,7 +43,7 @@ pub enum TextError {
     #[error("chat template: {0}")]
     Template(String),
     /// Training was asked to stop before it was done.
-    #[error("stopped before the vocabulary was complete; nothing was written")]
+    #[error("stopped before training was complete; nothing was written")]
     Stopped,
 }
 

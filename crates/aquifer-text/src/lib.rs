@@ -18,6 +18,7 @@ mod check;
 mod error;
 pub mod fasttext;
 pub mod kenlm;
+pub mod language;
 mod ngram;
 mod pieces;
 pub mod shingles;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use aquifer_record::{Silent, Stop};
+use aquifer_tensor::threads;
 use aquifer_testkit::Fixture;
-use aquifer_text::fasttext::{FastText, Scratch};
+use aquifer_text::fasttext::{Example, FastText, Loss, QuantiseOptions, Scratch, TrainOptions};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -72,6 +74,72 @@ fn what_is_saved_is_read_again() {
             false => assert_eq!(model.save(&copy).is_err(), name != "quantised.ftz"),
         }
     }
+}
+
+/// Three made-up languages, told apart by their syllables.
+fn made_up(n: usize) -> Vec<(String, &'static str)> {
+    let languages = [("ka", "ka ke ko ri ta"), ("lu", "lu li le mo ne"), ("zs", "zsa zse gyo szi nya")];
+    let stream = aquifer_tensor::random::Stream::new(1, "made up", "");
+    let sentence = |i: usize| {
+        let (label, syllables) = languages[i % 3];
+        let syllables: Vec<&str> = syllables.split(' ').collect();
+        let mut draws = stream.sequence(i as u64);
+        let mut word = |_| -> String { (0..2 + draws.below(2)).map(|_| *draws.pick(&syllables)).collect() };
+        ((0..4).map(&mut word).collect::<Vec<_>>().join(" "), label)
+    };
+    (0..n).map(sentence).collect()
+}
+
+fn learnt(loss: Loss, n: usize) -> (FastText, TrainOptions, Vec<(String, &'static str)>) {
+    let texts = made_up(n);
+    let examples: Vec<Example> = texts.iter().map(|(text, label)| Example { labels: vec![label], text }).collect();
+    let (char_ngrams, learning_rate) = ((2, 3), 0.3);
+    let options =
+        TrainOptions { dim: 8, char_ngrams, word_ngrams: 2, buckets: 1000, learning_rate, loss, ..Default::default() };
+    (FastText::train(&examples, &options, &Silent, &Stop::new()).unwrap(), options, texts)
+}
+
+fn accuracy(model: &FastText, texts: &[(String, &str)]) -> f64 {
+    let right = texts.iter().filter(|(text, label)| model.predict(text, 1, 0.0)[0].label == *label).count();
+    right as f64 / texts.len() as f64
+}
+
+#[test]
+fn every_loss_is_learnt() {
+    let unseen = made_up(900).split_off(600);
+    for loss in [Loss::Softmax, Loss::HierarchicalSoftmax, Loss::OneVsAll] {
+        let (model, ..) = learnt(loss, 600);
+        assert!(accuracy(&model, &unseen) > 0.98, "{loss:?}: {}", accuracy(&model, &unseen));
+    }
+}
+
+#[test]
+fn pruned_and_quantised_a_model_still_knows() {
+    let unseen = made_up(900).split_off(600);
+    let (mut model, options, texts) = learnt(Loss::Softmax, 600);
+    let full = model.quantise(&QuantiseOptions::default()).unwrap();
+    assert!(accuracy(&FastText::from_bytes(&full, "full").unwrap(), &unseen) > 0.98);
+    model.prune(400);
+    let examples: Vec<Example> = texts.iter().map(|(text, label)| Example { labels: vec![label], text }).collect();
+    model.fit(&examples, 3, options.learning_rate, 1, &Silent, &Stop::new()).unwrap();
+    for norms in [false, true] {
+        let small = model.quantise(&QuantiseOptions { piece: 3, norms, ..Default::default() }).unwrap();
+        assert!(small.len() < full.len() * 2 / 3, "{} of {}", small.len(), full.len());
+        let model = FastText::from_bytes(&small, "small").unwrap();
+        assert!(accuracy(&model, &unseen) > 0.98, "norms {norms}: {}", accuracy(&model, &unseen));
+    }
+}
+
+#[test]
+fn training_gives_the_same_bits_for_any_thread_count() {
+    let bytes = |threads| {
+        threads::with(threads, || {
+            let (mut model, ..) = learnt(Loss::Softmax, 60);
+            model.prune(500);
+            model.quantise(&QuantiseOptions::default()).unwrap()
+        })
+    };
+    assert!(bytes(1) == bytes(2));
 }
 
 #[test]

@@ -191,17 +191,33 @@ impl Dictionary {
         }
     }
 
-    /// As fastText writes one that is not pruned.
+    /// The same labels with these words only.
+    pub(super) fn with_words(&self, rows: &[usize], bucket: u32) -> Self {
+        let words: Vec<_> = rows.iter().map(|&i| (self.entry(i).to_vec(), self.word_counts[i])).collect();
+        let labels = self.label_counts.iter().enumerate();
+        let labels: Vec<_> = labels.map(|(i, &count)| (self.entry(self.n_words + i).to_vec(), count)).collect();
+        Dictionary::new(&words, &labels, self.n_tokens, bucket)
+    }
+
+    /// As fastText writes it.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (size, n_words) = (self.ends.len() as i32, self.n_words as i32);
         out.extend([size, n_words, size - n_words].iter().flat_map(|n| n.to_le_bytes()));
         out.extend(self.n_tokens.to_le_bytes());
-        out.extend((-1i64).to_le_bytes());
+        let kept: Vec<u32> = match &self.buckets {
+            Buckets::All => Vec::new(),
+            Buckets::Some(_) => (0..self.bucket_of.divisor()).filter(|&bucket| self.row_of(bucket).is_some()).collect(),
+        };
+        out.extend(if self.is_pruned() { kept.len() as i64 } else { -1 }.to_le_bytes());
         for (i, count) in self.word_counts.iter().chain(&self.label_counts).enumerate() {
             out.extend_from_slice(self.entry(i));
             out.push(0);
             out.extend(count.to_le_bytes());
             out.push(u8::from(i >= self.n_words));
+        }
+        for (row, bucket) in kept.iter().enumerate() {
+            out.extend(bucket.to_le_bytes());
+            out.extend((row as u32).to_le_bytes());
         }
     }
 }

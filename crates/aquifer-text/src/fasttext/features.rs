@@ -38,11 +38,7 @@ pub(super) fn hidden<'s>(model: &FastText, text: &[u8], scratch: &'s mut Scratch
     scratch.hashes.clear();
     let mut n_rows = 0;
     for (word, hash) in words(text) {
-        let entry = match dictionary.find(word, hash) {
-            Some(Entry::Label(_)) => continue,
-            None if word.starts_with(LABEL_PREFIX.as_bytes()) => continue,
-            found => found,
-        };
+        let Some(entry) = as_word(dictionary, word, hash) else { continue };
         n_rows += scratch.add_word(model, word, hash, entry);
         if args.word_ngrams > 1 {
             scratch.hashes.push(hash);
@@ -79,7 +75,7 @@ impl Scratch {
     }
 
     /// Adds the sum of a word's rows to the total; how many rows it has.
-    fn add_word(&mut self, model: &FastText, word: &[u8], hash: u32, entry: Option<Entry>) -> usize {
+    fn add_word(&mut self, model: &FastText, word: &[u8], hash: u32, entry: Option<u32>) -> usize {
         let dim = model.args.dim;
         let place = (hash ^ (hash >> 15)) as usize & (self.words.len() - 1);
         let remembered = &mut self.words[place];
@@ -105,6 +101,28 @@ impl Scratch {
             *total += *x;
         }
         n_rows
+    }
+}
+
+/// All rows of a text: those of its words, then those of their n-grams.
+pub(super) fn text_rows(args: &Args, dictionary: &Dictionary, text: &[u8], rows: &mut Vec<u32>) {
+    rows.clear();
+    let mut hashes = Vec::new();
+    for (word, hash) in words(text) {
+        if let Some(entry) = as_word(dictionary, word, hash) {
+            word_rows(args, dictionary, word, entry, rows);
+            hashes.push(hash);
+        }
+    }
+    word_ngrams(args, dictionary, &hashes, rows);
+}
+
+/// The row of a word, if it has one; nothing for what is or looks like a label.
+fn as_word(dictionary: &Dictionary, word: &[u8], hash: u32) -> Option<Option<u32>> {
+    match dictionary.find(word, hash) {
+        Some(Entry::Word(row)) => Some(Some(row)),
+        Some(Entry::Label(_)) => None,
+        None => (!word.starts_with(LABEL_PREFIX.as_bytes())).then_some(None),
     }
 }
 
@@ -136,10 +154,8 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// The rows of one word: its own, and those of its character n-grams.
-pub(super) fn word_rows(args: &Args, dictionary: &Dictionary, word: &[u8], entry: Option<Entry>, rows: &mut Vec<u32>) {
-    if let Some(Entry::Word(row)) = entry {
-        rows.push(row);
-    }
+pub(super) fn word_rows(args: &Args, dictionary: &Dictionary, word: &[u8], row: Option<u32>, rows: &mut Vec<u32>) {
+    rows.extend(row);
     if args.maxn == 0 || word == END {
         return;
     }

@@ -12,7 +12,7 @@ pub(super) struct Matrix {
 }
 
 /// Centroids of a piece.
-const CENTROIDS: usize = 256;
+pub(super) const CENTROIDS: usize = 256;
 /// How many times its file a quantised matrix may grow. Real ones stay below 16.
 const MAX_GROWTH: usize = 64;
 

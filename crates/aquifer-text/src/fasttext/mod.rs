@@ -15,10 +15,14 @@ mod features;
 mod hash;
 mod matrix;
 mod output;
+mod quantise;
+mod train;
 
 pub use args::Loss;
 pub use features::Scratch;
 pub use output::Prediction;
+pub use quantise::QuantiseOptions;
+pub use train::{Example, TrainOptions};
 
 use crate::TextError;
 use aquifer_record::FileError;
