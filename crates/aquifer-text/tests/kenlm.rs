@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use aquifer_record::Stop;
 use aquifer_testkit::Fixture;
-use aquifer_text::kenlm::KenLm;
+use aquifer_text::kenlm::{KenLm, NgramOptions, train_ngrams};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn file(name: &str) -> PathBuf {
@@ -67,6 +69,52 @@ fn the_perplexity_of_lines_is_one_mean() {
     let expected = 10f64.powf(-sum / 9.0);
     assert!((model.perplexity_of_lines(&format!("{a}\n{b}")) / expected - 1.0).abs() < 1e-12);
     assert!((model.perplexity_of_lines(a) / model.perplexity(a) - 1.0).abs() < 1e-12);
+}
+
+/// An ARPA file by n-gram: log₁₀ of the probability and of the backoff.
+fn entries(arpa: &str) -> BTreeMap<String, (f32, f32)> {
+    let lines = arpa.lines().filter(|line| line.contains('\t'));
+    let entry = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let backoff = fields.get(2).map_or(0.0, |field| field.parse().unwrap());
+        (fields[1].to_owned(), (fields[0].parse().unwrap(), backoff))
+    };
+    lines.map(entry).collect()
+}
+
+#[test]
+fn lmplz_learns_the_same() {
+    let corpus = std::fs::read_to_string(file("corpus.txt")).unwrap();
+    for (name, order, prune) in [("small.arpa", 3, vec![]), ("five.arpa", 5, vec![]), ("pruned.arpa", 4, vec![0, 0, 1])]
+    {
+        let options = NgramOptions { order, prune, discount_fallback: Some([0.5, 1.0, 1.5]) };
+        let mut ours = Vec::new();
+        train_ngrams(corpus.lines(), &options, &Stop::new()).unwrap().write(&mut ours).unwrap();
+        let ours = String::from_utf8(ours).unwrap();
+        let (found, expected) = (entries(&ours), entries(&std::fs::read_to_string(file(name)).unwrap()));
+        assert!(found.keys().eq(expected.keys()), "{name}: {} and {} n-grams", found.len(), expected.len());
+        for (ngram, (prob, backoff)) in &expected {
+            let ours = found[ngram];
+            assert!((ours.0 - prob).abs() < 1e-5, "{name}: p of `{ngram}` is {} and {prob}", ours.0);
+            assert!((ours.1 - backoff).abs() < 1e-5, "{name}: backoff of `{ngram}` is {} and {backoff}", ours.1);
+        }
+        let model = KenLm::from_bytes(ours.into_bytes(), name).unwrap();
+        let theirs = KenLm::load(&file(name)).unwrap();
+        let text = "the river runs under an unseen bridge .";
+        assert!((model.score(text, true, true) - theirs.score(text, true, true)).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn what_cannot_be_learnt_is_said() {
+    let says = |text: &str, options: &NgramOptions, what: &str| {
+        let message = train_ngrams(text.lines(), options, &Stop::new()).err().unwrap().to_string();
+        assert!(message.contains(what), "{message}");
+    };
+    says("a b\nc", &NgramOptions::new(3), "1-grams seen once, twice, three and four times are");
+    says("\n <s> </s>", &NgramOptions::new(2), "there is no word");
+    says("a", &NgramOptions::new(1), "from 2 to 10");
+    says("a", &NgramOptions { prune: vec![2, 1], ..NgramOptions::new(3) }, "none falling");
 }
 
 #[test]

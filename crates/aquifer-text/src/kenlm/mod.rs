@@ -1,19 +1,22 @@
 //! KenLM's n-gram models of words: ARPA files and KenLM's own binaries, and how probable a text is under them.
 //!
 //! Heafield, "KenLM: Faster and Smaller Language Model Queries", WMT 2011. Read are `.arpa`, and binaries of `probing`
-//! and of `trie`, quantised (`-q`, `-b`) and array-compressed (`-a`) or not.
+//! and of `trie`, quantised (`-q`, `-b`) and array-compressed (`-a`) or not. [`train_ngrams`] makes them.
 
 mod arpa;
 mod binary;
 mod bits;
+mod counts;
 mod hash;
 mod hashed;
 mod probing;
 mod quantised;
 mod search;
+mod train;
 mod trie;
 
 pub use search::State;
+pub use train::{NgramOptions, NgramTrained, train_ngrams};
 
 use crate::TextError;
 use aquifer_metrics::numbers::exp;
