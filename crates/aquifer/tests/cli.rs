@@ -169,6 +169,56 @@ fn the_stages_join_by_files() {
 }
 
 #[test]
+fn a_pipeline_runs_is_cut_again_and_explains_itself() {
+    let s = Scratch::new();
+    let prose = |i: usize| {
+        let place = ["harbour", "mill", "bridge", "tower", "orchard"][i % 5];
+        format!(
+            "The old man of the {place} went to the sea with what he had, and number {i} of his boats was there to be seen."
+        )
+    };
+    let row = |i: usize| match i % 10 {
+        8 => format!("{{\"text\":\"%%% {i} &&& (( ))\"}}\n"),
+        9 => format!("{{\"text\":{:?}}}\n", prose(i - 9)),
+        _ => format!("{{\"text\":{:?}}}\n", prose(i)),
+    };
+    s.write("raw/a.jsonl", (0..60).map(row).collect::<String>());
+    s.write("raw/b.jsonl", (60..100).map(row).collect::<String>());
+    s.write("p.toml", "[[stage]]\nrule = \"noise\"\n\n[[stage]]\ndedup = \"exact\"\n");
+
+    assert!(s.run(&["data", "init"]).out.contains("fineweb"));
+    s.run(&["data", "init", "fineweb"]);
+    s.refused(&["data", "init", "fineweb"], &["is there already"]);
+    s.refused(&["data", "init", "finweb"], &["there is no recipe"]);
+    let planned = s.run(&["data", "run", "fineweb.toml", "raw", "--out", "clean", "--dry-run"]).out;
+    assert!(planned.contains("2 files") && planned.contains("gopher_quality"), "{planned}");
+
+    let done = s.run(&["data", "run", "p.toml", "raw", "--out", "clean", "--json"]).json();
+    assert_eq!(done["splits"]["documents"]["documents"], 80);
+    assert!(String::from_utf8(s.read("clean/report.html")).unwrap().contains("<svg"));
+    // Two shares of the same, one after the other, end with the same bytes.
+    let share =
+        |task: &str| s.run(&["data", "run", "p.toml", "raw", "--out", "shared", "--task", task, "--json"]).json();
+    assert_eq!(share("1/2")["finished"], false, "the other share is missing");
+    assert_eq!(share("0/2")["finished"], false, "the other share has to go on behind the comparison");
+    assert!(share("1/2")["splits"].is_object());
+    for file in ["documents/00000.jsonl.zst", "documents/00001.jsonl.zst", "data.json"] {
+        assert_eq!(s.read(&format!("clean/{file}")), s.read(&format!("shared/{file}")), "{file}");
+    }
+    s.refused(&["data", "run", "fineweb.toml", "raw", "--out", "clean"], &["another recipe"]);
+
+    assert!(s.run(&["data", "cut", "clean"]).out.contains("noise.letters"));
+    let cut =
+        s.run(&["data", "cut", "clean", "--where", "letters > 0 and bytes > 10", "--out", "c.jsonl", "--json"]).json();
+    assert_eq!((&cut["kept"]["documents"], &cut["rescued"]), (&80.into(), &0.into()));
+    s.refused(&["data", "cut", "clean", "--where", "leters > 0"], &["did you mean"]);
+    let why = s.run(&["data", "explain", "clean", "a.jsonl#9"]).out;
+    assert!(why.contains("dropped by noise") && why.contains("✗ noise.letters"), "{why}");
+    assert!(s.run(&["data", "explain", "clean", "b.jsonl#1"]).out.contains("it stays"));
+    s.refused(&["data", "explain", "clean", "nobody"], &["met no document"]);
+}
+
+#[test]
 fn runs_are_listed_shown_compared_and_replayed() {
     let s = Scratch::with_recipe();
     s.run(&["train", "tiny.toml", "--threads", "1"]);

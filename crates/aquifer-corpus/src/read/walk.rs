@@ -17,6 +17,30 @@ pub struct InputFile {
     pub(super) kind: Result<Kind, String>,
 }
 
+impl InputFile {
+    /// The file at `path`, under a name of its own; what cannot be read is found out, and said, when it is.
+    pub fn at(path: PathBuf, name: String) -> Self {
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(e) => return InputFile { path, name, bytes: 0, kind: Err(format!("it cannot be read: {e}")) },
+        };
+        let kind = match Kind::of_name(&name) {
+            _ if !metadata.is_file() => Err("it is not a regular file".to_owned()),
+            Ok(kind) => Ok(kind),
+            Err(NameError::Unknown) => {
+                Err("its extension is not .txt, .jsonl, .html, .warc, .wet, .arc or .parquet (also .gz, .zst)"
+                    .to_owned())
+            }
+            #[cfg(not(feature = "parquet"))]
+            Err(NameError::Needs(feature)) => {
+                Err(format!("it needs the feature `{feature}`: build with `cargo build --release --features full`"))
+            }
+        };
+        let bytes = if kind.is_ok() { metadata.len() } else { 0 };
+        InputFile { path, name, bytes, kind }
+    }
+}
+
 /// The files an input means, in the order in which they are read.
 ///
 /// # Errors
@@ -63,33 +87,13 @@ fn walk(
             continue;
         }
         let name = if below.is_empty() { base.clone() } else { format!("{below}/{base}") };
-        let metadata = match std::fs::metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(e) => {
-                found.push(InputFile { path, name, bytes: 0, kind: Err(format!("it cannot be read: {e}")) });
-                continue;
-            }
-        };
-        if metadata.is_dir() {
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
             if let Err(e) = walk(&path, &name, visited, found) {
                 found.push(InputFile { path, name, bytes: 0, kind: Err(format!("the folder cannot be listed: {e}")) });
             }
             continue;
         }
-        let kind = match Kind::of_name(&base) {
-            _ if !metadata.is_file() => Err("it is not a regular file".to_owned()),
-            Ok(kind) => Ok(kind),
-            Err(NameError::Unknown) => {
-                Err("its extension is not .txt, .jsonl, .html, .warc, .wet, .arc or .parquet (also .gz, .zst)"
-                    .to_owned())
-            }
-            #[cfg(not(feature = "parquet"))]
-            Err(NameError::Needs(feature)) => {
-                Err(format!("it needs the feature `{feature}`: build with `cargo build --release --features full`"))
-            }
-        };
-        let bytes = if kind.is_ok() { metadata.len() } else { 0 };
-        found.push(InputFile { path, name, bytes, kind });
+        found.push(InputFile::at(path, name));
     }
     Ok(())
 }

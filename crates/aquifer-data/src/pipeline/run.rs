@@ -122,12 +122,8 @@ impl Pipeline {
         let recipe = Recipe::parse(&read(&names.recipe())?, &names.recipe().display().to_string())?;
         let damaged = |e: serde_json::Error| PipelineError::Damaged { path: names.parts(), why: e.to_string() };
         let parts: Vec<Part> = serde_json::from_str(&read(&names.parts())?).map_err(damaged)?;
-        let mut files = Vec::with_capacity(parts.len());
-        for part in &parts {
-            let mut found = input_files(&part.path)?;
-            found.iter_mut().for_each(|file| file.name.clone_from(&part.name));
-            files.append(&mut found);
-        }
+        let files: Vec<InputFile> =
+            parts.iter().map(|part| InputFile::at(part.path.clone(), part.name.clone())).collect();
         if files.iter().map(Part::of).ne(parts) {
             return Err(PipelineError::Another { path: folder.to_path_buf(), what: "other input files".to_owned() });
         }

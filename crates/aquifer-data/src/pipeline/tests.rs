@@ -23,6 +23,7 @@ fn corpus(dir: &Path) -> PathBuf {
         let text: String = lines.collect();
         std::fs::write(input.join(format!("{file}.jsonl")), text + "{broken\n").unwrap();
     }
+    std::fs::write(input.join("picture.png"), "no text").unwrap();
     input
 }
 
@@ -59,7 +60,7 @@ fn every_document_stays_or_goes_for_a_reason() {
     let noise = report.stages[0].reasons["noise.letters"];
     let copies = report.stages[1].reasons["exact.copy"];
     assert_eq!((noise, copies), (3 * 58, 2 * 57 * 2));
-    assert_eq!(report.skipped_total, 3);
+    assert_eq!(report.skipped_total, 4);
     let kept = read_documents(&outcome.documents, &ReadOptions::default()).unwrap();
     let kept = collect_documents(kept, &Silent, &Stop::new()).unwrap().documents;
     assert_eq!(kept.len() as u64, report.splits["documents"].documents);

@@ -99,7 +99,8 @@ fn column(name: &str, schema: &Schema) -> Result<String, String> {
     match ending[..] {
         [one] => Ok(one.to_owned()),
         [] => {
-            let alike = crate::rules::most_alike(name, names()).map(|a| format!(" (did you mean `{a}`?)"));
+            let alone = names().filter_map(|known| Some(known.rsplit_once('.')?.1));
+            let alike = crate::rules::most_alike(name, names().chain(alone)).map(|a| format!(" (did you mean `{a}`?)"));
             Err(format!("there is no column `{name}`{}", alike.unwrap_or_default()))
         }
         _ => Err(format!("`{name}` may be any of {}: say which", ending.join(", "))),

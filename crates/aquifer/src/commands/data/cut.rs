@@ -4,7 +4,9 @@ use super::check_new;
 use crate::context::Context;
 use crate::table::facts;
 use aquifer_data::pipeline::{Condition, Cut, CutOutcome, Keep, Pipeline};
+use aquifer_data::rules::Bound;
 use aquifer_record::figures;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// Cut the documents of a finished run again, by another condition
@@ -91,22 +93,33 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 }
 
 /// What there is to ask for.
+#[derive(Serialize)]
+struct Asked<'a> {
+    column: &'a str,
+    about: &'a str,
+    bound: Bound,
+    /// Which version of the text it was measured on.
+    version: &'a str,
+}
+
 fn columns(cut: &Cut, ctx: &Context) -> anyhow::Result<()> {
-    let fields: Vec<(&str, &str, &str)> = cut
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| {
-            let said = |key: &str| field.metadata().get(key).map_or("", String::as_str);
-            (field.name().as_str(), said("bound"), said("about"))
-        })
-        .collect();
+    let asked = cut.schema().fields().iter().map(|field| {
+        let said = |key: &str| field.metadata().get(key).map_or("", String::as_str);
+        let about = match field.name().as_str() {
+            "id" => "of the document",
+            "bytes" => "of its text as it came",
+            _ => said("about"),
+        };
+        let bound = serde_json::from_str(said("bound")).unwrap_or_default();
+        Asked { column: field.name(), about, bound, version: said("version") }
+    });
+    let asked: Vec<Asked> = asked.collect();
     if ctx.json {
-        return ctx.print_json(&fields);
+        return ctx.print_json(&asked);
     }
-    let width = fields.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
-    for (name, bound, about) in fields {
-        println!("{name:<width$}  {about}  {bound}");
+    let width = asked.iter().map(|asked| asked.column.len()).max().unwrap_or(0);
+    for Asked { column, about, bound, .. } in asked {
+        println!("{column:<width$}  {about}: {bound}");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `aquifer data run`
 
-use crate::context::{Context, Interrupted};
+use crate::context::Context;
 use crate::table::facts;
 use anyhow::Context as _;
 use aquifer_data::pipeline::{Outcome, Pipeline, Recipe, RunOptions, Share};
@@ -64,8 +64,11 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Some(outcome) => finished(&args.out, outcome, ctx),
         None => {
             ctx.go_on("stopped; what is done is kept, and the same command goes on")?;
-            let said = "this share is done as far as it can be: the others have to catch up; then run it again";
-            Err(Interrupted(said.to_owned()).into())
+            ctx.say("this share is done as far as it can be: the others have to catch up; then run it again");
+            if ctx.json {
+                ctx.print_json(&serde_json::json!({ "finished": false }))?;
+            }
+            Ok(())
         }
     }
 }
