@@ -2,6 +2,7 @@
 
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options};
 use aquifer_text::fasttext::{FastText, Scratch};
+use aquifer_text::language::{codes, languages};
 use serde::Deserialize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::sync::Mutex;
 #[serde(deny_unknown_fields)]
 struct Options {
     /// A supervised model, `.bin` or `.ftz`.
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// The label whose probability is the score, instead of the best one's.
     #[serde(default)]
     of: Option<String>,
@@ -19,29 +20,65 @@ struct Options {
 
 /// A model, and what it works with.
 struct Classifier {
-    model: FastText,
+    model: Model,
     of: Option<String>,
     least: Option<f64>,
     /// Memory to predict in, taken and given back; it belongs to this model.
     scratches: Mutex<Vec<Scratch>>,
 }
 
+enum Model {
+    /// Our own model of languages.
+    Language,
+    File(Box<FastText>),
+}
+
+impl Model {
+    fn labels(&self) -> &[String] {
+        match self {
+            Model::Language => codes(),
+            Model::File(model) => model.labels(),
+        }
+    }
+
+    /// The most probable labels, best first.
+    fn predict(&self, text: &str, k: usize, scratch: &mut Scratch) -> Vec<(&str, f32)> {
+        match self {
+            Model::Language => languages(text, k, scratch).into_iter().map(|l| (l.code, l.probability)).collect(),
+            Model::File(model) => {
+                let found = model.predict_with(text, k, 0.0, scratch);
+                found.into_iter().map(|one| (one.label, one.probability)).collect()
+            }
+        }
+    }
+}
+
 /// Any model; nothing is dropped unless the recipe says so.
 pub(super) fn build(table: toml::Table) -> Result<Box<dyn Rule>, RuleError> {
-    classifier(table, None)
+    let options: Options = options(table)?;
+    if options.model.is_none() {
+        return Err(RuleError::Options("it should name its `model`, a fastText file".to_owned()));
+    }
+    classifier(options, None)
 }
 
-/// A model of languages; what is less sure than datatrove's 0.65 goes.
+/// A model of languages, our own unless another is named; what is less sure than datatrove's 0.65 goes.
 pub(super) fn language(table: toml::Table) -> Result<Box<dyn Rule>, RuleError> {
-    classifier(table, Some(0.65))
+    classifier(options(table)?, Some(0.65))
 }
 
-fn classifier(table: toml::Table, least: Option<f64>) -> Result<Box<dyn Rule>, RuleError> {
-    let Options { model: path, of } = options(table)?;
-    let model = FastText::load(&path).map_err(|e| RuleError::File { path: path.clone(), cause: e.to_string() })?;
+fn classifier(options: Options, least: Option<f64>) -> Result<Box<dyn Rule>, RuleError> {
+    let Options { model: path, of } = options;
+    let model = match &path {
+        None => Model::Language,
+        Some(path) => {
+            let loaded = FastText::load(path);
+            Model::File(Box::new(loaded.map_err(|e| RuleError::File { path: path.clone(), cause: e.to_string() })?))
+        }
+    };
     if let Some(of) = of.as_ref().filter(|of| !model.labels().contains(of)) {
-        let cause = format!("it has no label `{of}`; it has {}", model.labels().join(", "));
-        return Err(RuleError::File { path, cause });
+        let whose = path.map_or("the model of languages".to_owned(), |path| format!("`{}`", path.display()));
+        return Err(RuleError::Options(format!("{whose} has no label `{of}`; it has {}", model.labels().join(", "))));
     }
     Ok(Box::new(Classifier { model, of, least, scratches: Mutex::default() }))
 }
@@ -61,13 +98,13 @@ impl Rule for Classifier {
     fn measure(&self, page: &Page, ask: &mut Asked) -> ControlFlow<()> {
         let mut scratch = self.scratches.lock().ok().and_then(|mut all| all.pop()).unwrap_or_default();
         let wanted = if self.of.is_some() { self.model.labels().len() } else { 1 };
-        let found = self.model.predict_with(page.text().trim(), wanted, 0.0, &mut scratch);
-        let best = found.first().map_or_else(String::new, |best| best.label.to_owned());
+        let found = self.model.predict(page.text().trim(), wanted, &mut scratch);
+        let best = found.first().map_or_else(String::new, |(label, _)| (*label).to_owned());
         let score = match &self.of {
-            Some(of) => found.iter().find(|one| one.label == of.as_str()),
+            Some(of) => found.iter().find(|(label, _)| label == of),
             None => found.first(),
         };
-        let score = score.map_or(0.0, |one| f64::from(one.probability));
+        let score = score.map_or(0.0, |(_, probability)| f64::from(*probability));
         drop(found);
         if let Ok(mut all) = self.scratches.lock() {
             all.push(scratch);
@@ -94,6 +131,9 @@ mod tests {
         let refused =
             |more: &str| Stage::build(toml::from_str(&(table.clone() + more)).unwrap()).err().unwrap().to_string();
         assert!(refused("of = \"xx\"").contains("no label `xx`"));
+        assert!(
+            Stage::build(toml::toml! { rule = "classifier" }).err().unwrap().to_string().contains("name its `model`")
+        );
         let missing = toml::toml! { rule = "classifier" model = "nowhere.bin" };
         assert!(Stage::build(missing).err().unwrap().to_string().contains("nowhere.bin"));
     }

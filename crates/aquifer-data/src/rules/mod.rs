@@ -96,7 +96,11 @@ pub static RULES: &[Known] = &[
         about: "lines that end, short and repeated lines, lists, after FineWeb",
         build: fineweb_quality::build,
     },
-    Known { name: "language", about: "its language, by a fastText model", build: classifier::language },
+    Known {
+        name: "language",
+        about: "its language, by our own model or one of fastText's",
+        build: classifier::language,
+    },
     Known { name: "classifier", about: "its label, by a fastText model", build: classifier::build },
     Known { name: "perplexity", about: "how surprising it is to a KenLM model", build: perplexity::build },
     Known {
