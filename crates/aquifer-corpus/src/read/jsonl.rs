@@ -93,7 +93,8 @@ pub(super) fn document(
     text_field: Option<&str>,
     default_id: impl FnOnce() -> String,
 ) -> Result<Document, String> {
-    let text = match take_text(&mut row, text_field)? {
+    let page = text_field.is_none_or(|field| field == "html") && is_page(&row);
+    let text = match take_text(&mut row, if page { Some("html") } else { text_field })? {
         Some(text) => text,
         None => spoken(&row)?,
     };
@@ -114,7 +115,15 @@ pub(super) fn document(
     for (key, value) in row {
         metadata.entry(key).or_insert(value);
     }
+    if page {
+        metadata.insert("content_type".to_owned(), "text/html".into());
+    }
     Ok(Document { id, text, metadata })
+}
+
+/// Whether the row holds a page in its field `html`, and no text beside it.
+fn is_page(row: &Map<String, Value>) -> bool {
+    row.contains_key("html") && !["text", "content", "messages"].iter().any(|field| row.contains_key(*field))
 }
 
 /// The text, removed from `row`; `None` where only `messages` can give it.

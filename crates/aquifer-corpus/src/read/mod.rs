@@ -31,7 +31,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// How to read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
-    /// The field (or Parquet column) that holds the text; by default `text`, else `content`, else the turns of `messages`.
+    /// The field (or Parquet column) that holds the text; by default `text`, else `content`, else the turns of `messages`,
+    /// else the page in `html`.
     pub text_field: Option<String>,
     /// A text file longer than this is handed out in several documents, cut at paragraphs (default 4 MiB).
     pub max_text_bytes: usize,

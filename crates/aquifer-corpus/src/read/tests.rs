@@ -38,6 +38,9 @@ fn other_fields_and_dialogues_are_read() {
     let rows = jsonl(r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Ho"}]}"#);
     assert_eq!(rows[0].as_ref().unwrap().text, "Hi\nHo");
     assert_eq!(rows[0].as_ref().unwrap().messages().unwrap().len(), 2);
+    let rows = jsonl(r#"{"name":"n","html":"<p>Rain"}"#);
+    let page = rows[0].as_ref().unwrap();
+    assert_eq!((page.text.as_str(), page.metadata["content_type"].as_str()), ("<p>Rain", Some("text/html")));
 }
 
 #[test]

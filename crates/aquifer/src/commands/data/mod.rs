@@ -65,7 +65,7 @@ pub(crate) struct Input {
     /// `-` is stdin
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages]
+    /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages, else html]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
 }
