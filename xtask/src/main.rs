@@ -4,6 +4,7 @@ mod architecture;
 mod check;
 mod fuzz;
 mod hashes;
+mod licences;
 mod peers;
 mod shell;
 mod targets;
@@ -30,6 +31,8 @@ enum Chore {
     Valgrind(valgrind::Args),
     /// Compare the weights of a quickstart with the hashes in README.md
     Hashes(hashes::Args),
+    /// Check that everything linked into the binary may be, under Apache-2.0
+    Licences,
     /// Check what ARCHITECTURE.md says about dependencies against the manifests
     Architecture,
 }
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Targets => targets::run(),
         Chore::Valgrind(args) => valgrind::run(args),
         Chore::Hashes(args) => hashes::run(args),
+        Chore::Licences => licences::run(),
         Chore::Architecture => architecture::run(),
     }
 }
