@@ -11,6 +11,8 @@ pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod stats;
+pub(crate) mod train_classifier;
+pub(crate) mod train_ngram;
 
 use crate::context::Context;
 use crate::input::{self, Work};
@@ -40,6 +42,8 @@ enum Verb {
     Stats(stats::Args),
     Shard(shard::Args),
     Show(show::Args),
+    TrainClassifier(train_classifier::Args),
+    TrainNgram(train_ngram::Args),
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
@@ -55,6 +59,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Verb::Stats(args) => stats::run(args, ctx),
         Verb::Shard(args) => shard::run(args, ctx),
         Verb::Show(args) => show::run(args, ctx),
+        Verb::TrainClassifier(args) => train_classifier::run(args, ctx),
+        Verb::TrainNgram(args) => train_ngram::run(args, ctx),
     }
 }
 
