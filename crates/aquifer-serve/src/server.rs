@@ -13,7 +13,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::TcpListener;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,9 +61,13 @@ pub fn serve(listener: TcpListener, model: ServedModel, config: ServeConfig, sto
     let state = Arc::new(State::new(model, config));
     let served: io::Result<()> = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let serving = connections(listener, router(state.clone()), header_time, wait_for(stop.clone()));
+        let (stopping, stopped) = tokio::sync::watch::channel(false);
+        let serving = connections(listener, router(state.clone()), header_time, stopped);
         let deadline = async {
-            wait_for(stop.clone()).await;
+            while !stop.requested() {
+                tokio::time::sleep(LOOK).await;
+            }
+            let _ = stopping.send(true);
             state.scheduler.close();
             tokio::time::sleep(grace).await;
         };
@@ -81,23 +84,23 @@ pub fn serve(listener: TcpListener, model: ServedModel, config: ServeConfig, sto
     served
 }
 
-/// Serves every connection until `stopping` is over, then waits for the answers under way. A client that does not send
+/// Serves every connection until it is told to stop, then waits for the answers under way. A client that does not send
 /// the head of a request in `header_time` is cut off: otherwise some hundred that dribble could hold every socket.
 /// (`axum::serve` sets no such limit.)
 async fn connections(
     listener: tokio::net::TcpListener,
     router: Router,
     header_time: Duration,
-    stopping: impl Future<Output = ()>,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_time);
     let open = GracefulShutdown::new();
-    let mut stopping = pin!(stopping);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut stopping => break,
+            // The sender is gone only when the server is.
+            _ = stopped.changed() => break,
         };
         let Ok((socket, _)) = accepted else {
             // Out of sockets, most likely: some will be given back.
@@ -114,8 +117,6 @@ async fn connections(
     open.shutdown().await;
 }
 
-async fn wait_for(stop: Stop) {
-    while !stop.requested() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+/// How often to look whether a stop was requested: rarely enough that an idle server costs nothing that shows. (A signal's
+/// handler may set a flag and wake nobody.)
+const LOOK: Duration = Duration::from_millis(250);
