@@ -33,7 +33,7 @@ mod segment;
 mod spread;
 mod tally;
 
-pub use cut::{Condition, ConditionError, Cut, CutOutcome, Keep};
+pub use cut::{Condition, ConditionError, Cut, CutOutcome};
 pub use error::PipelineError;
 pub use explain::{Explained, Measured, Step};
 pub use presets::{PRESETS, Preset};

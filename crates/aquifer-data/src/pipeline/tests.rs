@@ -1,4 +1,5 @@
 use super::*;
+use crate::dedup::Keep;
 use aquifer_corpus::{ReadOptions, collect_documents, read_documents};
 use aquifer_record::{Silent, Stop};
 use std::collections::BTreeMap;
@@ -142,21 +143,21 @@ fn a_cut_keeps_what_its_condition_says_and_one_of_each_copy() {
         (outcome, found)
     };
     // The recipe's own bounds give the run's own outcome.
-    let (outcome, same) = ids("noise.letters >= 0.5 and again.letters >= 0.6", Keep::Earliest);
+    let (outcome, same) = ids("noise.letters >= 0.5 and again.letters >= 0.6", Some(Keep::Earliest));
     let kept = read_documents(&dir.path().join("out/documents"), &ReadOptions::default()).unwrap();
     let kept: Vec<String> = kept.map(|d| d.unwrap().id).collect();
     assert_eq!((outcome.documents, outcome.rescued), (1200, 0));
     assert_eq!(same, kept);
     // A wider bound behind the barrier brings back what fell there; what fell before it is measured again.
-    let (outcome, wide) = ids("again.letters >= 0.5", Keep::Earliest);
+    let (outcome, wide) = ids("again.letters >= 0.5", Some(Keep::Earliest));
     assert_eq!((outcome.rescued, wide.len()), (57, kept.len() + 57));
     assert_eq!(outcome.measured, 3 * 58 + 2 * 57 * 2);
     assert!(wide.contains(&"0.jsonl#3".to_owned()) && !wide.contains(&"1.jsonl#3".to_owned()));
     // Without a bound everything stays that is not a copy, and those that were never compared.
-    let (outcome, all) = ids("true", Keep::Earliest);
+    let (outcome, all) = ids("true", Some(Keep::Earliest));
     assert_eq!(all.len(), 1200 - 2 * 57 * 2);
     assert_eq!(outcome.not_compared, [("exact".to_owned(), 3 * 58)]);
-    assert_eq!(ids("true", Keep::All).1.len(), 1200);
+    assert_eq!(ids("true", None).1.len(), 1200);
     assert!(all.is_sorted_by_key(|id| (id[..1].to_owned(), id[8..].parse::<u32>().unwrap())));
 }
 

@@ -14,6 +14,7 @@ pub use expression::{Condition, ConditionError};
 use super::PipelineError;
 use super::run::Pipeline;
 use super::segment::go_on;
+use crate::dedup::Keep;
 use crate::rules::Value;
 use aquifer_corpus::{Document, LineFrames};
 use aquifer_record::data::Size;
@@ -25,18 +26,6 @@ use std::io::Write;
 use std::path::Path;
 use survivors::Survivors;
 use table::PartTable;
-
-/// Which of several copies stays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// The first in the order of the input.
-    #[default]
-    Earliest,
-    /// The one with the longest text, the first of several.
-    Longest,
-    /// All of them.
-    All,
-}
 
 /// What a cut came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -71,14 +60,14 @@ impl<'a> Cut<'a> {
         &self.schema
     }
 
-    /// Finds the documents for which the condition holds and, where `out` is given, writes them there, in order.
+    /// Finds the documents for which the condition holds, of copies the one that `keep` chooses (all, if it is none), and, where `out` is given, writes them there, in order.
     ///
     /// # Errors
     /// For files that cannot be read or written; where dropped documents are needed and were discarded.
     pub fn run(
         &self,
         condition: &Condition,
-        keep: Keep,
+        keep: Option<Keep>,
         out: Option<&Path>,
         progress: &dyn Progress,
         stop: &Stop,

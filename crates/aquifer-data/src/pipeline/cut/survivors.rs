@@ -1,44 +1,39 @@
 //! Who stays: those for which the condition holds, and of copies among them one.
 
 use super::super::run::Pipeline;
-use super::Keep;
 use super::table::PartTable;
+use crate::dedup::{Clusters, Keep, Standing};
 use aquifer_record::data::Size;
 use rustc_hash::FxHashMap;
 
 /// The documents for which the condition holds.
 pub(super) struct Survivors {
-    keep: Keep,
+    /// Which of several copies stays; all, if none.
+    keep: Option<Keep>,
     parts: Vec<Vec<bool>>,
-    /// For each barrier, in order: its name, the best of each cluster, and how many were never compared.
-    barriers: Vec<Barrier>,
+    /// For each barrier, in order: its name, and how many were never compared.
+    barriers: Vec<(String, u64)>,
     candidates: Vec<Candidate>,
+    /// Bytes of each candidate's text as it came.
+    bytes: Vec<u64>,
     kept: Size,
     rescued: u64,
-}
-
-struct Barrier {
-    name: String,
-    best: FxHashMap<u64, usize>,
-    not_compared: u64,
 }
 
 struct Candidate {
     part: usize,
     row: usize,
-    bytes: u64,
     rescued: bool,
     /// Its cluster at each barrier.
     clusters: Vec<Option<u64>>,
 }
 
 impl Survivors {
-    pub(super) fn new(pipeline: &Pipeline, keep: Keep) -> Self {
+    pub(super) fn new(pipeline: &Pipeline, keep: Option<Keep>) -> Self {
         let names = pipeline.segments.iter().filter_map(|segment| segment.barrier.as_ref());
-        let barriers =
-            names.map(|b| Barrier { name: b.name().to_owned(), best: FxHashMap::default(), not_compared: 0 });
-        let (parts, candidates) = (Vec::new(), Vec::new());
-        Survivors { keep, parts, barriers: barriers.collect(), candidates, kept: Size::default(), rescued: 0 }
+        let barriers = names.map(|barrier| (barrier.name().to_owned(), 0)).collect();
+        let (parts, candidates, bytes) = Default::default();
+        Survivors { keep, parts, barriers, candidates, bytes, kept: Size::default(), rescued: 0 }
     }
 
     /// Adds the documents of a part, after those of the parts before it.
@@ -47,35 +42,32 @@ impl Survivors {
         for row in (0..holds.len()).filter(|&row| holds[row] == Some(true)) {
             let clusters = table.clusters().iter().map(|(_, clusters)| clusters[row]).collect();
             let rescued = table.dropped_in(row).is_some();
-            self.candidates.push(Candidate { part, row, bytes: table.bytes(row), rescued, clusters });
+            self.candidates.push(Candidate { part, row, rescued, clusters });
+            self.bytes.push(table.bytes(row));
         }
     }
 
     /// Which documents of each part stay.
     pub(super) fn decide(&mut self) -> Vec<Vec<bool>> {
         let mut stays = vec![true; self.candidates.len()];
-        for (at, barrier) in self.barriers.iter_mut().enumerate() {
-            for (i, candidate) in self.candidates.iter().enumerate().filter(|(i, _)| stays[*i]) {
-                let Some(cluster) = candidate.clusters[at] else {
-                    barrier.not_compared += 1;
-                    continue;
-                };
-                let best = barrier.best.entry(cluster).or_insert(i);
-                if self.keep == Keep::Longest && candidate.bytes > self.candidates[*best].bytes {
-                    *best = i;
-                }
-            }
-            if self.keep == Keep::All {
-                continue;
-            }
-            for (i, candidate) in self.candidates.iter().enumerate() {
-                stays[i] &= candidate.clusters[at].is_none_or(|cluster| barrier.best.get(&cluster) == Some(&i));
+        for (at, (_, not_compared)) in self.barriers.iter_mut().enumerate() {
+            let mut first = FxHashMap::default();
+            let of = self.candidates.iter().zip(0..).map(|(candidate, i)| match candidate.clusters[at] {
+                Some(cluster) => *first.entry(cluster).or_insert(i),
+                None => i,
+            });
+            let clusters = Clusters { of: of.collect(), sizes: Vec::new() };
+            let alone = self.candidates.iter().zip(&stays).filter(|(c, stays)| **stays && c.clusters[at].is_none());
+            *not_compared = alone.count() as u64;
+            if let Some(keep) = self.keep {
+                stays = keep.kept(&clusters, &stays, Standing { lengths: &self.bytes, ..Standing::default() });
             }
         }
-        for (candidate, _) in self.candidates.iter().zip(&stays).filter(|(_, stays)| **stays) {
+        let all = self.candidates.iter().zip(&self.bytes).zip(&stays);
+        for ((candidate, bytes), _) in all.filter(|(_, stays)| **stays) {
             self.parts[candidate.part][candidate.row] = true;
             self.kept.documents += 1;
-            self.kept.bytes += candidate.bytes;
+            self.kept.bytes += bytes;
             self.rescued += u64::from(candidate.rescued);
         }
         std::mem::take(&mut self.parts)
@@ -92,7 +84,6 @@ impl Survivors {
 
     /// For each barrier that some never met, how many.
     pub(super) fn not_compared(&self) -> Vec<(String, u64)> {
-        let some = self.barriers.iter().filter(|barrier| barrier.not_compared > 0);
-        some.map(|barrier| (barrier.name.clone(), barrier.not_compared)).collect()
+        self.barriers.iter().filter(|(_, count)| *count > 0).cloned().collect()
     }
 }

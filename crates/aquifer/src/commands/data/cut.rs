@@ -3,7 +3,8 @@
 use super::check_new;
 use crate::context::Context;
 use crate::table::facts;
-use aquifer_data::pipeline::{Condition, Cut, CutOutcome, Keep, Pipeline};
+use aquifer_data::dedup::Keep;
+use aquifer_data::pipeline::{Condition, Cut, CutOutcome, Pipeline};
 use aquifer_data::rules::Bound;
 use aquifer_record::figures;
 use serde::Serialize;
@@ -61,9 +62,9 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     }
     let condition = Condition::parse(text, cut.schema())?;
     let keep = match args.keep {
-        Copies::Earliest => Keep::Earliest,
-        Copies::Longest => Keep::Longest,
-        Copies::All => Keep::All,
+        Copies::Earliest => Some(Keep::Earliest),
+        Copies::Longest => Some(Keep::Longest),
+        Copies::All => None,
     };
     let outcome = cut.run(&condition, keep, args.out.as_deref(), ctx.progress(), ctx.stop())?;
     ctx.go_on("stopped before anything was written; run the same command again")?;
