@@ -14,7 +14,8 @@ pub(crate) struct Args {
 }
 
 /// Tests of every family that are short enough for a thirtieth of the speed, and do not ask for flushed subnormals, which
-/// valgrind does not have.
+/// valgrind does not have, nor for AVX comparisons "equal or unordered" and "ordered and unequal" (`EQ_UQ`, `NEQ_OQ`), which
+/// it (3.19) carries out as `EQ_OQ` and `NEQ_UQ`: the logarithm of a NaN is −∞ there, and attention's log-sum-exp with it.
 const TESTS: &[&str] = &[
     "matmul::guard_tests::nothing_is_touched_beyond_small",
     "matmul::tests::a_lane_in_micro_batches",

@@ -4,8 +4,8 @@ use crate::params::{Affine, Product};
 use crate::profile::{Pass, span};
 use crate::tape::Back;
 use crate::{GradError, ParamId, Params, Tape, Use, Var};
-use aquifer_ops::{Activation, Epilogue, Gelu, column_sums, linear_weight_grad, linear_with};
-use aquifer_tensor::Tensor;
+use aquifer_ops::{Activation, Epilogue, Gelu, Precision, column_sums, linear_weight_grad, linear_with};
+use aquifer_tensor::{Bf16, Tensor};
 
 impl<'p> Tape<'p> {
     /// `x [t, k]` through a weight `[n, k]` and an optional bias `[n]`: `[t, n]`.
@@ -60,38 +60,55 @@ impl<'p> Tape<'p> {
     /// `gelu(x·Wᵀ + b)`. A tape that records makes two operators of it: the way back wants what goes into the
     /// activation, and storing that from inside the product was no faster.
     ///
+    /// The result is for products with `reader` alone: where these round it to bf16 and nothing is recorded, it is kept in
+    /// bf16, rounded as they would.
+    ///
     /// # Errors
     /// As [`Tape::linear`].
-    pub fn linear_gelu(&mut self, x: &Var, affine: Affine, kind: Gelu) -> Result<Var, GradError> {
+    pub fn linear_gelu(&mut self, x: &Var, affine: Affine, kind: Gelu, reader: ParamId) -> Result<Var, GradError> {
         if self.is_recording() {
             let [wide] = self.linear_many(x, [affine])?;
             return self.gelu(&wide, kind);
         }
-        let mut y = self.output_of(x, affine);
-        let epilogue = Epilogue { activation: Some(Activation::Gelu(kind)), ..Epilogue::default() };
+        let mut y = self.operand_of(x, affine, reader);
+        let epilogue = Epilogue { activation: Some(Activation::Gelu(kind)), operand: true, ..Epilogue::default() };
         self.params.product_with(&rows_of(x).view(), affine, epilogue, &mut y.view_mut())?;
         Ok(self.input(y))
     }
 
-    /// `silu(gate(x)) · up(x)`, in one pass over `x`; two operators where the tape records, as
+    /// `silu(gate(x)) · up(x)` for products with `reader`, in one pass over `x`; two operators where the tape records, as
     /// [`Tape::linear_gelu`].
     ///
     /// # Errors
     /// As [`Tape::linear`].
-    pub fn linear_swiglu(&mut self, x: &Var, gate: Affine, up: Affine) -> Result<Var, GradError> {
+    pub fn linear_swiglu(&mut self, x: &Var, gate: Affine, up: Affine, reader: ParamId) -> Result<Var, GradError> {
         if self.is_recording() {
             let [gate, up] = self.linear_many(x, [gate, up])?;
             return self.swiglu(&gate, &up);
         }
-        let [mut y, mut u] = [self.output_of(x, gate), self.output_of(x, up)];
-        let epilogue = Epilogue { activation: Some(Activation::Silu), ..Epilogue::default() };
+        let [mut y, mut u] = [self.operand_of(x, gate, reader), self.output_of(x, up)];
+        let epilogue = Epilogue { activation: Some(Activation::Silu), operand: true, ..Epilogue::default() };
         let up = Product { affine: up, epilogue: Epilogue::default(), out: u.view_mut() };
         self.params.gated(&rows_of(x).view(), up, Product { affine: gate, epilogue, out: y.view_mut() })?;
         Ok(self.input(y))
     }
 
+    fn shape_of(&self, x: &Var, affine: Affine) -> [usize; 2] {
+        [x.rows(), self.params.extents(affine.weight)[0]]
+    }
+
     fn output_of(&self, x: &Var, affine: Affine) -> Tensor {
-        Tensor::recycled::<f32>([x.rows(), self.params.extents(affine.weight)[0]])
+        Tensor::recycled::<f32>(self.shape_of(x, affine))
+    }
+
+    /// [`Tape::output_of`] of a product whose output only products with `reader` read. Quantised weights know f32 alone:
+    /// they finish in it, and round what they read in their own way.
+    fn operand_of(&self, x: &Var, affine: Affine, reader: ParamId) -> Tensor {
+        let quantized = [affine.weight, reader].iter().any(|&weight| self.params.quantized(weight).is_some());
+        match self.params.precision() {
+            Precision::Bf16(_) if !quantized => Tensor::recycled::<Bf16>(self.shape_of(x, affine)),
+            _ => self.output_of(x, affine),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl SwigluMlp {
 
     /// The stream with the feed-forward of `x` added.
     pub(crate) fn onto(&self, tape: &mut Tape, x: &Var, residual: &Residual) -> Result<Var, ModelError> {
-        let inner = tape.linear_swiglu(x, self.gate.0, self.up.0)?;
+        let inner = tape.linear_swiglu(x, self.gate.0, self.up.0, self.down.0.weight)?;
         self.down.onto(tape, &inner, residual)
     }
 }
@@ -59,7 +59,7 @@ impl GeluMlp {
 
     /// The stream with the feed-forward of `x` added.
     pub(crate) fn onto(&self, tape: &mut Tape, x: &Var, residual: &Residual) -> Result<Var, ModelError> {
-        let inner = tape.linear_gelu(x, self.up.0, Gelu::Erf)?;
+        let inner = tape.linear_gelu(x, self.up.0, Gelu::Erf, self.down.0.weight)?;
         self.down.onto(tape, &inner, residual)
     }
 }

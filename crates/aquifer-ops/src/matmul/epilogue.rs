@@ -58,6 +58,9 @@ pub struct Epilogue<'a> {
     pub plus: Option<View<'a>>,
     /// `y += out`, what the output (of f32) held before.
     pub onto: bool,
+    /// Rounds an output of bf16 as a product of bf16 rounds its operands, a subnormal `y` to a zero of its sign: a product
+    /// that reads it has the bits it would have from an output of f32.
+    pub operand: bool,
 }
 
 impl Epilogue<'_> {
@@ -127,6 +130,7 @@ impl Epilogue<'_> {
             times: self.times.as_ref().map(|times| read("times", times)).transpose()?,
             plus: self.plus.as_ref().map(|plus| read("plus", plus)).transpose()?,
             onto: self.onto.then_some(out),
+            operand: self.operand,
         })
     }
 }
@@ -148,6 +152,8 @@ pub(super) struct Ending<'a> {
     pub(super) times: Option<Output>,
     plus: Option<Output>,
     onto: Option<Output>,
+    /// How an output of bf16 is rounded.
+    pub(super) operand: bool,
 }
 
 impl Ending<'_> {
@@ -159,6 +165,11 @@ impl Ending<'_> {
     /// Whether there is a bias at most.
     pub(super) fn is_plain(&self) -> bool {
         self.keep.is_none() && self.activation.is_none() && self.operands().iter().all(Option::is_none)
+    }
+
+    /// What is left to do when all steps are done.
+    pub(super) fn rounding(&self) -> Self {
+        Ending { operand: self.operand, ..Ending::default() }
     }
 
     /// What is read beside the sums.

@@ -1,5 +1,6 @@
 //! A fused product has the bits of the operators it stands for.
 
+use super::exact::{round_bf16, widen};
 use super::*;
 use crate::gelu::{self, Gelu, gelu as gelu_op, gelu_backward};
 use crate::testing::{everywhere, tensor};
@@ -71,6 +72,7 @@ impl Operands {
             times: steps.times.then(|| self.times.view()),
             plus: steps.plus.then(|| self.plus.view()),
             onto: steps.onto,
+            operand: false,
         }
     }
 
@@ -175,6 +177,56 @@ fn an_output_of_bf16_is_the_f32_one_rounded_once() {
                 rows.flat_map(|row| row[2..n + 2].to_vec()).collect()
             });
             assert_same_bits(&got, &want);
+        }
+    }
+}
+
+/// Every kind of number that rounding and flushing could tell apart, most of them near the least normal one.
+fn edges(len: usize) -> Vec<f32> {
+    let around =
+        [0x007F_7FFF, 0x007F_8000, 0x007F_8001, 0x007F_FFFF, 0x0080_0000, 0x0080_8000, 0x0000_0001, 0, 0x3F80_8000];
+    let signed = |bits: u32| [f32::from_bits(bits), -f32::from_bits(bits)];
+    around.into_iter().flat_map(signed).cycle().take(len).collect()
+}
+
+#[test]
+fn an_operand_of_bf16_is_read_as_the_f32_it_was() {
+    let [m, n, k, n2] = [38, 75, 64, 33];
+    // Every other row of sums is zero, so that `times` comes through as it is.
+    let mut x = tensor("x", [m, k], 1.0);
+    x.as_f32_mut().chunks_mut(k).step_by(2).for_each(|row| row.fill(0.0));
+    let (ones, mut times) = (vec![1.0; n], edges(m * n));
+    let (nan, infinite) = (2 * n + 70, 4 * n + 3);
+    (times[nan], times[infinite], times[infinite + 2 * n]) = (f32::NAN, f32::INFINITY, f32::MAX);
+    let (times, w) = (Tensor::from_f32(&times, [m, n]), tensor("w", [n, k], 0.5));
+    // Large enough that the least normal number would be seen.
+    let reader = tensor("reader", [n2, n], 1e36);
+    for precision in Precision::ALL.into_iter().filter(|precision| precision.passes().len() == 1) {
+        let [packed, reader] = [&w, &reader].map(|w| pack(w, 64, precision));
+        for activation in [None].into_iter().chain(ACTIVATIONS.map(Some)) {
+            let product = |operand: bool, mut y: Tensor| {
+                let epilogue = Epilogue {
+                    bias: Some(&ones),
+                    activation,
+                    times: Some(times.view()),
+                    operand,
+                    ..Epilogue::default()
+                };
+                linear_with(&x.view(), &packed, epilogue, &mut y.view_mut()).unwrap();
+                let mut out = Tensor::poisoned::<f32>([m, n2]);
+                linear(&y.view(), &reader, None, &mut out.view_mut()).unwrap();
+                [y.view().to_f32_vec(), out.as_f32().to_vec()]
+            };
+            let want = everywhere(|| product(true, Tensor::poisoned::<f32>([m, n])).concat());
+            let (y, out) = want.split_at(m * n);
+            let rounded: Vec<f32> = y.iter().map(|&y| widen(round_bf16(y))).collect();
+            let got = everywhere(|| product(true, Tensor::poisoned::<Bf16>([m, n])).concat());
+            assert_same_bits(&got[..m * n], &rounded);
+            if precision != Precision::F32 {
+                assert_same_bits(&got[m * n..], out);
+                let stored = product(false, Tensor::poisoned::<Bf16>([m, n]));
+                assert!(activation.is_some() || stored[1] != out, "{precision}: nothing here is at the edge");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::blocks::Output;
 use super::epilogue::Ending;
-use super::exact::narrow;
+use super::exact::{narrow, round_bf16};
 use super::pack::PANEL;
 use aquifer_tensor::threads::SendPtr;
 use aquifer_tensor::{DType, Isa};
@@ -111,42 +111,44 @@ pub(super) unsafe fn join(tile: *mut f32, waiting: &[*const f32], slot: *mut f32
 pub(super) unsafe fn finish(tile: *mut f32, waiting: &[*const f32], ending: &Ending, target: &Region, isa: Isa) {
     if ending.is_plain() {
         // SAFETY: the caller's word.
-        return unsafe { store(tile, waiting, ending.bias, target, isa) };
+        return unsafe { store(tile, waiting, ending, target, isa) };
     }
     // The sums and their bias, back in the tile.
     let home = Region { ptr: tile.cast(), dtype: DType::F32, stride: PANEL, ..*target };
     // SAFETY: the caller's word.
     unsafe {
         if ending.bias.is_some() || !waiting.is_empty() {
-            store(tile, waiting, ending.bias, &home, isa);
+            store(tile, waiting, ending, &home, isa);
         }
         if let Some(keep) = &ending.keep {
             let kept = Region::new(keep, [target.row, target.column], [target.rows, target.columns]);
-            store(tile, &[], None, &kept, isa);
+            store(tile, &[], &Ending::default(), &kept, isa);
         }
         ending.apply(std::slice::from_raw_parts_mut(tile, target.rows * PANEL), target, isa);
-        store(tile, &[], None, target, isa);
+        store(tile, &[], &ending.rounding(), target, isa);
     }
 }
 
-/// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`.
+/// `target = … (waiting[1] + (waiting[0] + tile)) … + bias`, rounded as the ending says; the rest of it waits.
 ///
 /// # Safety
 /// As [`finish`].
-unsafe fn store(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region, isa: Isa) {
-    let bias = bias.map(|bias| &bias[target.column..target.column + target.columns]);
+unsafe fn store(tile: *mut f32, waiting: &[*const f32], ending: &Ending, target: &Region, isa: Isa) {
+    let bias = ending.bias.map(|bias| &bias[target.column..target.column + target.columns]);
+    let operand = ending.operand;
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has what the caller chose.
-        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { store_avx512(tile, waiting, bias, target) },
+        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { store_avx512(tile, waiting, bias, operand, target) },
         // SAFETY: the caller's word.
-        _ => unsafe { store_plain(tile, waiting, bias, target) },
+        _ => unsafe { store_plain(tile, waiting, bias, operand, target) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn store_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
+unsafe fn store_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, operand: bool, target: &Region) {
+    use super::pack_avx512;
     use std::arch::x86_64::*;
     let mask = u32::MAX >> (PANEL - target.columns);
     let masks = [mask as u16, (mask >> 16) as u16];
@@ -168,7 +170,8 @@ unsafe fn store_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f3
                 if target.dtype == DType::F32 {
                     _mm512_mask_storeu_ps(target.ptr.cast::<f32>().wrapping_add(out), masks[half], sum);
                 } else {
-                    let rounded = _mm512_cvtepi32_epi16(super::pack_avx512::narrow(sum));
+                    let rounded = if operand { pack_avx512::round(sum) } else { pack_avx512::narrow(sum) };
+                    let rounded = _mm512_cvtepi32_epi16(rounded);
                     _mm256_mask_storeu_epi16(target.ptr.cast::<i16>().wrapping_add(out), masks[half], rounded);
                 }
             }
@@ -176,7 +179,7 @@ unsafe fn store_avx512(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f3
     }
 }
 
-unsafe fn store_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, target: &Region) {
+unsafe fn store_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32]>, operand: bool, target: &Region) {
     let len = target.rows * PANEL;
     // SAFETY: the caller's word.
     let sums = unsafe { std::slice::from_raw_parts_mut(tile, len) };
@@ -198,7 +201,8 @@ unsafe fn store_plain(tile: *mut f32, waiting: &[*const f32], bias: Option<&[f32
                 target.ptr.cast::<f32>().add(at).copy_from(sums.as_ptr(), sums.len());
             } else {
                 let out = std::slice::from_raw_parts_mut(target.ptr.cast::<u16>().add(at), sums.len());
-                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = narrow(sum));
+                let round = if operand { round_bf16 } else { narrow };
+                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = round(sum));
             }
         }
     }
