@@ -83,10 +83,15 @@ def sources(least=2500):
         "wiki": [p for text in [opened(DATA / "lm_text/wiki_demo.txt.gz")] for p in pieces(text, least)],
         "books": [p for text in rows("lm_text/books_en.jsonl.zst") for p in pieces(unwrapped(text), least)],
         "books by lines": [p for text in rows("lm_text/books_en.jsonl.zst") for p in pieces(text, least)],
-        "html": [p for text in rows("web_raw/readability_pages.jsonl.zst", "html") for p in pieces(text, least)],
+        "html": [
+            p
+            for name in ("readability_pages", "trafilatura_eval")
+            for text in rows(f"web_raw/{name}.jsonl.zst", "html")
+            for p in pieces(text, least)
+        ],
         "python": [p for text in rows("lm_text/code_python.jsonl.zst") for p in pieces(text, least)],
         "rust": [p for text in rows("lm_text/code_rust.jsonl.zst") for p in pieces(text, least)],
-        "languages": [text[:least] for text in rows("lm_text/udhr_languages.jsonl.zst")],
+        "languages": [p for text in rows("lm_text/udhr_languages.jsonl.zst") for p in pieces(text, least)],
         "chinese": [p for text in [opened(DATA / "lm_text/zh_novel_xiyouji.txt.gz")] for p in pieces(text, 800)],
     }
 
@@ -323,8 +328,6 @@ def speed(args):
 
     kinds = sources(4000)
     ours = [text for kind in ("web", "wiki", "books", "html", "python", "rust", "languages") for text in kinds[kind]]
-    # Other edits of the same books, to have enough that is distinct.
-    ours += [text for text in kinds["books by lines"]]
     choose = random.Random(0)
     choose.shuffle(ours)
     size = sum(len(text.encode()) for text in ours)

@@ -5,10 +5,10 @@
 
 use super::characters::{is_alpha, is_icon, is_lower, is_upper};
 
-/// Characters cut off both ends.
-const EITHER: &str = "!\"#&'()*,:;<>?[]_`{}¡«´·»¿،؛؟٪۔।–—‘’‚“”„…〈〉⟦⟧、。〈〉《》「」『』【】〔〕！（），：；？～";
-/// Characters cut off the front only.
-const FRONT: &str = "$%=£¥§฿₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿﷼";
+/// Characters cut off both ends, beyond ASCII.
+const EITHER: &str = "¡«´·»¿،؛؟٪۔।–—‘’‚“”„…〈〉⟦⟧、。〈〉《》「」『』【】〔〕！（），：；？～";
+/// Characters cut off the front only, beyond ASCII.
+const FRONT: &str = "£¥§฿₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿﷼";
 /// Cut off behind a digit.
 const CURRENCIES: &str = "$ £ € ¥ ฿ US$ C$ A$ ₽ ﷼ ₴ ₠ ₡ ₢ ₣ ₤ ₥ ₦ ₧ ₨ ₩ ₪ ₫ ₭ ₮ ₯ ₰ ₱ ₲ ₳ ₵ ₶ ₷ ₸ ₹ ₺ ₻ ₼ ₾ ₿";
 /// Cut off behind a digit. (`тбكم` is what spaCy's list holds, for want of a space.)
@@ -28,7 +28,8 @@ pub(super) fn prefix(text: &str) -> usize {
         '.' => dots(text.bytes()),
         '+' => usize::from(!chars.next().is_some_and(|c| c.is_ascii_digit())),
         'U' | 'C' | 'A' => ["US$", "C$", "A$"].iter().find(|p| text.starts_with(**p)).map_or(0, |p| p.len()),
-        _ if EITHER.contains(first) || FRONT.contains(first) || is_icon(first) => first.len_utf8(),
+        '$' | '%' | '=' => 1,
+        _ if is_cut_off(first) || !first.is_ascii() && FRONT.contains(first) => first.len_utf8(),
         _ => 0,
     }
 }
@@ -51,10 +52,20 @@ pub(super) fn suffix(text: &str) -> usize {
     let one = match (last, before) {
         ('s' | 'S', Some(quote @ ('\'' | '’'))) => 1 + quote.len_utf8(),
         ('…', Some('…')) => 2 * last.len_utf8(),
-        _ if EITHER.contains(last) || is_icon(last) => last.len_utf8(),
+        _ if is_cut_off(last) => last.len_utf8(),
         _ => 0,
     };
     one.max(after_digit(text))
+}
+
+/// Whether the character is cut off both ends.
+fn is_cut_off(c: char) -> bool {
+    match c {
+        '!' | '"' | '#' | '&' | '\'' | '(' | ')' | '*' | ',' | ':' | ';' | '<' | '>' | '?' => true,
+        '[' | ']' | '_' | '`' | '{' | '}' => true,
+        '\0'..='\x7f' => false,
+        _ => is_icon(c) || EITHER.contains(c),
+    }
 }
 
 /// Bytes of a unit, currency or plus sign that ends the text and stands behind a digit.

@@ -16,7 +16,7 @@ pub(super) struct Piece {
 
 /// Longer chunks are worked out anew each time.
 pub(super) const LONGEST: usize = 48;
-const SLOTS: usize = 1 << 16;
+const SLOTS: usize = 1 << 17;
 const FULLEST: usize = SLOTS / 2;
 
 /// A table of bounded size (a few MB), emptied when it is full.

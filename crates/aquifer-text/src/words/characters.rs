@@ -10,7 +10,13 @@ pub fn is_space(c: char) -> bool {
 
 /// A letter by Python's `str.isalpha`: one of Unicode's letter categories.
 pub fn is_letter(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphabetic() } else { c.general_category_group() == Group::Letter }
+    match c {
+        '\0'..='\x7f' => c.is_ascii_alphabetic(),
+        // The commonest blocks, without a search.
+        'À'..='ɏ' => c != '×' && c != '÷',
+        'Ѐ'..='ҁ' | '一'..='\u{9fff}' => true,
+        _ => c.general_category_group() == Group::Letter,
+    }
 }
 
 /// A decimal digit of any script: `\d` of Python's patterns.
@@ -26,13 +32,23 @@ pub fn is_word(c: char) -> bool {
 
 /// Punctuation by category.
 pub fn is_punctuation(c: char) -> bool {
-    c.general_category_group() == Group::Punctuation
+    match c {
+        '\0'..='\x7f' => c.is_ascii_punctuation() && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~'),
+        _ => !c.is_alphanumeric() && c.general_category_group() == Group::Punctuation,
+    }
 }
 
 /// spaCy's classes of a character.
 fn class(c: char) -> u32 {
-    let at = RUNS.partition_point(|run| run >> 4 <= c as u32);
-    RUNS[at - 1] & 15
+    match c {
+        'a'..='z' => ALPHA | LOWER,
+        'A'..='Z' => ALPHA | UPPER,
+        '\0'..='\x7f' => 0,
+        _ => {
+            let at = RUNS.partition_point(|run| run >> 4 <= c as u32);
+            RUNS[at - 1] & 15
+        }
+    }
 }
 
 pub(super) fn is_alpha(c: char) -> bool {

@@ -44,6 +44,9 @@ impl Rules {
 
     /// What may follow this token for an exception to come of them.
     pub(super) fn phrases(&self, first: &str) -> Option<&[Vec<String>]> {
+        if first.len() > self.longest {
+            return None;
+        }
         self.phrases.get(first).map(Vec::as_slice)
     }
 

@@ -9,7 +9,11 @@ const MARKS: &str = "!.?։؟۔܀܁܂߹।॥၊။።፧፨᙮᜵᜶᠃᠉᥄᥅
 /// Whether the text is one such mark.
 pub(super) fn is_mark(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| MARKS.contains(c)) && chars.next().is_none()
+    match (chars.next(), chars.next()) {
+        (Some(c), None) if c.is_ascii() => matches!(c, '!' | '.' | '?'),
+        (Some(c), None) => MARKS.contains(c),
+        _ => false,
+    }
 }
 
 /// The index one past the last token of each sentence: a sentence goes on through the punctuation behind its mark.
