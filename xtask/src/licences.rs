@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_linked_may_be() {
-        run().unwrap();
+    fn everything_linked_may_be() -> anyhow::Result<()> {
+        run()
     }
 }
