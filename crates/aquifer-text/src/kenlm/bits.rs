@@ -20,6 +20,8 @@ pub(super) fn read(bytes: &[u8], bit: u64, width: u32) -> u64 {
 pub(super) fn find(mut begin: u64, mut end: u64, max: u64, key: u64, value: impl Fn(u64) -> u64) -> Option<u64> {
     const GUESSES: usize = 8;
     let (mut low, mut high) = (0, max);
+    // The upper half of a hash is enough to guess by, and its products do not overflow.
+    let shift = if max > u64::from(u32::MAX) { 32 } else { 0 };
     for step in 0.. {
         if begin >= end || key < low || key > high {
             return None;
@@ -27,8 +29,8 @@ pub(super) fn find(mut begin: u64, mut end: u64, max: u64, key: u64, value: impl
         let width = end - begin;
         let at = match step < GUESSES {
             true => {
-                let share = u128::from(key - low) * u128::from(width) / (u128::from(high - low) + 1);
-                begin + (share as u64).min(width - 1)
+                let share = ((key - low) >> shift).saturating_mul(width) / (((high - low) >> shift) + 1);
+                begin + share.min(width - 1)
             }
             false => begin + width / 2,
         };

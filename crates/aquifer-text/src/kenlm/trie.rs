@@ -100,19 +100,23 @@ impl Offsets {
         Ok(Offsets { start: start.next_multiple_of(8) + 8, count: count as usize })
     }
 
-    /// The last of the numbers that is at most `entry`.
+    /// The last of the numbers that is at most `entry`, and the last at most the entry after it.
     #[inline(always)]
-    fn upper_bits(&self, bytes: &[u8], entry: u64) -> u64 {
+    fn upper_bits(&self, bytes: &[u8], entry: u64) -> [u64; 2] {
+        let number = |i: usize| u64_at(bytes, self.start + 8 * i);
         let (mut begin, mut end) = (0, self.count);
         while begin < end {
             let middle = begin + (end - begin) / 2;
-            if u64_at(bytes, self.start + 8 * middle) <= entry {
+            if number(middle) <= entry {
                 begin = middle + 1;
             } else {
                 end = middle;
             }
         }
-        (begin as u64).saturating_sub(1)
+        while end < self.count && number(end) <= entry + 1 {
+            end += 1;
+        }
+        [begin, end].map(|i| (i as u64).saturating_sub(1))
     }
 }
 
@@ -127,13 +131,17 @@ impl Level {
         })
     }
 
-    /// Where the longer n-grams of an entry begin.
+    /// The longer n-grams of an entry.
     #[inline(always)]
-    fn next(&self, trie: &Trie, entry: u64) -> u64 {
+    fn next(&self, trie: &Trie, entry: u64) -> Node {
+        let bytes: &[u8] = &trie.bytes;
         let bit = entry * u64::from(self.bits) + u64::from(self.bits - self.next_bits);
-        let lower = read(&trie.bytes[self.start..], bit, self.next_bits);
-        let upper = self.offsets.as_ref().map_or(0, |offsets| offsets.upper_bits(&trie.bytes, entry));
-        (upper << self.next_bits) | lower
+        let lower = |bit| read(&bytes[self.start..], bit, self.next_bits);
+        let upper = self.offsets.as_ref().map_or([0; 2], |offsets| offsets.upper_bits(bytes, entry));
+        Node {
+            begin: (upper[0] << self.next_bits) | lower(bit),
+            end: (upper[1] << self.next_bits) | lower(bit + u64::from(self.bits)),
+        }
     }
 }
 
@@ -170,7 +178,7 @@ impl Search for Trie {
         let entry = level.find(self, word, node)?;
         let bit = entry * u64::from(level.bits) + u64::from(level.word_bits);
         let weights = self.packing.weights(&self.bytes, level.start, bit, length);
-        *node = Node { begin: level.next(self, entry), end: level.next(self, entry + 1) };
+        *node = level.next(self, entry);
         Some(Found { weights, independent_left: node.begin == node.end })
     }
 
