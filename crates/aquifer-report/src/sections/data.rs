@@ -19,7 +19,7 @@ pub(crate) fn funnel(data: &DataReport) -> String {
             count(stage.output.documents),
             with_reasons(&stage.name, removed, &stage.reasons),
             with_reasons(&stage.name, stage.repaired, &stage.repairs),
-            seconds(stage.seconds),
+            some(stage.seconds > 0.0, seconds(stage.seconds)),
         ]
     };
     let begun = data.stages.first().map(|stage| {
@@ -37,7 +37,7 @@ pub(crate) fn funnel(data: &DataReport) -> String {
                 escape(if name == "heldout" { "held out" } else { name }),
                 count(size.documents),
                 bytes(size.bytes),
-                count(size.tokens),
+                some(size.tokens > 0, count(size.tokens)),
             ]
         })
         .collect();
@@ -66,6 +66,11 @@ pub(crate) fn funnel(data: &DataReport) -> String {
         );
     }
     section("Data", &format!("From {}.", data.source), &content)
+}
+
+/// A figure, where there is one.
+fn some(known: bool, figure: String) -> String {
+    if known { figure } else { String::new() }
 }
 
 /// How many, and how many for which reason, where a reason says more than the name of the stage.
