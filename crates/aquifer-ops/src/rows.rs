@@ -149,22 +149,17 @@ pub(crate) fn expect_len(
     expect_shape(op, arg, &[got], other, &[len])
 }
 
-/// Refuses chains that do not cover exactly `rows` rows, are out of order, or go on from several lanes at once.
+/// Refuses chains that are none, do not cover exactly `rows` rows, are out of order, or go on from several lanes at once.
 pub(crate) fn expect_chains(op: &'static str, chains: &TokenChains, begin: Begin, rows: usize) -> Result<(), OpError> {
-    let mut at = 0;
-    for lane in &chains.lanes {
-        if lane.start != at || lane.end < lane.start {
-            break;
-        }
-        at = lane.end;
+    let wrong = |want: String| OpError::Value { op, arg: "chains", want, got: format!("{chains:?}") };
+    let lanes = &chains.lanes;
+    let joined = lanes.windows(2).all(|pair| pair[0].end == pair[1].start);
+    let forward = lanes.iter().all(|lane| lane.start <= lane.end);
+    if lanes.is_empty() || chains.grain == 0 || !joined || !forward || chains.rows() != (0..rows) {
+        return Err(wrong(format!("consecutive lanes of whole grains that cover rows 0..{rows}")));
     }
-    if at != rows || chains.rows() != (0..rows) || chains.grain == 0 {
-        let want = format!("consecutive lanes of whole grains covering rows 0..{rows}");
-        return Err(OpError::Value { op, arg: "chains", want, got: format!("{chains:?}") });
-    }
-    if begin == Begin::Continue && chains.lanes.len() > 1 {
-        let want = "one lane where the sum goes on from the output".to_string();
-        return Err(OpError::Value { op, arg: "chains", want, got: format!("{} lanes", chains.lanes.len()) });
+    if begin == Begin::Continue && lanes.len() > 1 {
+        return Err(wrong("a single lane, because the call goes on from an earlier value".to_owned()));
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+use crate::rows::expect_chains;
 use crate::{Begin, OpError, Precision, TokenChains, shard_count};
 use aquifer_tensor::{DType, View, ViewMut, isa};
 use blocks::{Output, Part, Product};
@@ -121,7 +122,7 @@ pub fn linear_weight_grad(
     check_float(OP, "x", x.dtype())?;
     check_matrix(OP, "dw", dw.shape(), dw.strides(), Some(dy.shape()[1]), Some(x.shape()[1]))?;
     check_f32(OP, "dw", dw.dtype())?;
-    check_chains(OP, chains, begin, dy.shape()[0])?;
+    expect_chains(OP, chains, begin, dy.shape()[0])?;
     let isa = isa::active();
     let (blocks, lanes) = token_blocks(chains);
     let mut right = Panels::new(x.shape()[1], blocks.len(), precision);
@@ -194,18 +195,6 @@ pub(crate) fn check_float(op: &'static str, arg: &'static str, got: DType) -> Re
 
 pub(crate) fn check_f32(op: &'static str, arg: &'static str, got: DType) -> Result<(), OpError> {
     if got == DType::F32 { Ok(()) } else { Err(OpError::DType { op, arg, want: "f32", got }) }
-}
-
-fn check_chains(op: &'static str, chains: &TokenChains, begin: Begin, rows: usize) -> Result<(), OpError> {
-    let wrong = |want: &str| OpError::Value { op, arg: "chains", want: want.to_owned(), got: format!("{chains:?}") };
-    let joined = chains.lanes.windows(2).all(|pair| pair[0].end == pair[1].start);
-    if chains.lanes.is_empty() || chains.grain == 0 || !joined || chains.rows() != (0..rows) {
-        return Err(wrong(&format!("consecutive lanes of whole grains that cover rows 0..{rows}")));
-    }
-    if begin == Begin::Continue && chains.lanes.len() != 1 {
-        return Err(wrong("a single lane, because the call goes on from an earlier value"));
-    }
-    Ok(())
 }
 
 /// What a packed weight must be made from.
