@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("AQUIFER_DATA", ROOT.parent / "shared" / "data"))
-OURS = ROOT / "target" / "release" / "examples" / "dedup"
+OURS = ROOT / "target" / os.environ.get("AQUIFER_PROFILE", "release") / "examples" / "dedup"
 TEXTS = {
     "lm_text/books_en.jsonl.zst": "text",
     "lm_text/zh_classical_modern.jsonl.zst": "modern",
@@ -76,7 +76,7 @@ def documents(limit, seed=0):
 
 
 class WhiteSpace:
-    """datatrove's tokenizer interface over `str.split`, as our side of this comparison cuts words."""
+    """datatrove's tokenizer interface over `str.split`, so that the peer's speed is not spaCy's."""
 
     def word_tokenize(self, text):
         return text.split()
@@ -90,7 +90,8 @@ def write_json(path, value):
 def compare_folders(a, b):
     """Names of files that are not byte for byte in both."""
     names = {p.relative_to(r) for r in (a, b) for p in r.rglob("*") if p.is_file()}
-    return len(names), [str(n) for n in sorted(names) if not ((a / n).is_file() and (b / n).is_file() and filecmp.cmp(a / n, b / n, False))]
+    same = filecmp.cmpfiles(a, b, names, shallow=False)[0]
+    return len(names), sorted(str(name) for name in names - set(same))
 
 
 def parity(args):
@@ -124,10 +125,11 @@ def parity(args):
             files = [write_json(root / f"{i}.jsonl", None) for i in range(len(ranks))]
             for path, rank in zip(files, ranks):
                 path.write_text("".join(json.dumps(t) + "\n" for t in rank))
-            subprocess.run([OURS, "files", write_json(root / "options.json", options), ours, *files], check=True)
+            subprocess.run([OURS, "files", args.words, write_json(root / "options.json", options), ours, *files], check=True)
             with contextlib.redirect_stderr(io.StringIO()):
                 sign = MinhashDedupSignature(str(theirs / "sigs"), config)
-                sign.word_tokenizer = WhiteSpace()
+                if args.words == "spaces":
+                    sign.word_tokenizer = WhiteSpace()
                 for i, rank in enumerate(ranks):
                     sign.run((Document(text=t, id=str(k)) for k, t in enumerate(rank)), i, len(ranks))
                 for i in range(config.num_buckets):
@@ -152,7 +154,7 @@ def speed(args):
     with tempfile.TemporaryDirectory() as root:
         path = Path(root) / "documents.jsonl"
         path.write_text("".join(json.dumps(t) + "\n" for t in texts))
-        command = [OURS, "speed", write_json(Path(root) / "options.json", {}), path]
+        command = [OURS, "speed", args.words, write_json(Path(root) / "options.json", {}), path]
         ours = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def rensa():
@@ -184,13 +186,15 @@ def speed(args):
         statistics.median(p[1] for p in picks) / statistics.median(p[0] for p in picks)
         for picks in (boot.choices(list(zip(*times.values())), k=len(ratios)) for _ in range(2000))
     )
-    print(f"ratio of medians {statistics.median(times['rensa, shingles given']) / statistics.median(times['aquifer, from raw text']):.2f} [{medians[50]:.2f}, {medians[1949]:.2f}]")
+    ours, theirs = (statistics.median(values) for values in times.values())
+    print(f"ratio of medians {theirs / ours:.2f} [{medians[50]:.2f}, {medians[1949]:.2f}]")
     return True
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["parity", "speed"])
+    parser.add_argument("--words", choices=["english", "spaces"], default="english")
     parser.add_argument("--bytes", type=int, default=2_000_000, help="of each source")
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()

@@ -15,6 +15,7 @@
 mod byte_alphabet;
 pub mod chat;
 mod check;
+pub mod contamination;
 mod error;
 pub mod fasttext;
 pub mod kenlm;

@@ -25,8 +25,12 @@ pub const MARK: usize = 16;
 
 /// Equal for texts that are equal as they are compared, and for no others: the first half of a SHA-256.
 pub fn mark(text: &str) -> [u8; MARK] {
-    let digest = Sha256::digest(normalised(text).as_bytes());
-    *digest.first_chunk().expect("a digest has 32 bytes")
+    digest(normalised(text).as_bytes())
+}
+
+/// The first half of a SHA-256.
+pub(super) fn digest(bytes: &[u8]) -> [u8; MARK] {
+    *Sha256::digest(bytes).first_chunk().expect("a digest has 32 bytes")
 }
 
 /// For every document the place of the first with the same [`normalised`] text (its own, where it is the first).

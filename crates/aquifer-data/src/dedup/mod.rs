@@ -2,18 +2,26 @@
 //!
 //! Which copy stays does not depend on chance or threads: the earliest in the order given.
 
+pub mod bloom;
 pub mod clusters;
 pub mod exact;
 pub mod keep;
+pub mod method;
 pub mod minhash;
 pub mod near;
+pub mod sentence;
+pub mod simhash;
 pub mod spill;
+pub mod substring;
+pub mod trim;
 pub mod universal;
+pub mod url;
 
 mod mt19937;
 
 pub use clusters::Clusters;
 pub use keep::{Keep, Standing};
+pub use method::Method;
 
 use aquifer_corpus::Document;
 use aquifer_record::Stop;
@@ -71,7 +79,24 @@ pub fn deduplicate(documents: Vec<Document>, options: &DedupOptions, stop: &Stop
     result
 }
 
-/// Splits documents into those that stay and those that do not; `first[i]` is the place of the copy that stays.
+/// Removes of every cluster all documents but one. Returns those that stay, and the others with how alike they are to it
+/// (as [`near::similarity`] measures).
+pub fn keep_one(
+    documents: Vec<Document>,
+    clusters: &Clusters,
+    keep: Keep,
+    standing: Standing,
+) -> (Vec<Document>, Vec<(Duplicate, Document)>) {
+    let kept = keep.kept(clusters, &vec![true; documents.len()], standing);
+    let mut stays = vec![0; documents.len()];
+    for i in (0..documents.len()).filter(|&i| kept[i]) {
+        stays[clusters.of[i] as usize] = i;
+    }
+    let of: Vec<usize> = clusters.of.iter().map(|&cluster| stays[cluster as usize]).collect();
+    separate(documents, &of, |a, b| near::similarity(&a.text, &b.text))
+}
+
+/// Splits documents into those that stay and those that do not; `first[i]` is the place of the member that stays.
 fn separate(
     documents: Vec<Document>,
     first: &[usize],

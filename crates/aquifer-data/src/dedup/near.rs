@@ -4,7 +4,7 @@
 //! "Mining of Massive Datasets", chapter 3. A pair of similarity s meets in some band with probability 1 − (1 − s⁵)²⁵:
 //! 0.99 at the default threshold. Candidates are then compared shingle by shingle, so nothing is removed by chance.
 
-use super::clusters::Groups;
+use super::clusters::{Clusters, Groups};
 use crate::parallel;
 use aquifer_corpus::Document;
 use aquifer_tensor::random::Stream;
@@ -113,6 +113,11 @@ fn functions() -> [(u64, u64); HASHES] {
 /// For every document the place of the first of its group (its own, where it is the first). Groups are the connected
 /// components of pairs at least `threshold` similar.
 pub fn first_copies(documents: &[Document], threshold: f64) -> Vec<usize> {
+    clusters(documents, threshold).of.into_iter().map(|first| first as usize).collect()
+}
+
+/// The same with the size of each group.
+pub fn clusters(documents: &[Document], threshold: f64) -> Clusters {
     let functions = functions();
     let signatures = parallel::map(documents.len(), |i| signature(&documents[i].text, &functions));
     let pairs = candidates(&signatures);
@@ -124,7 +129,7 @@ pub fn first_copies(documents: &[Document], threshold: f64) -> Vec<usize> {
     for (&(a, b), _) in pairs.iter().zip(&near).filter(|(_, near)| **near) {
         groups.join(a as u32, b as u32);
     }
-    groups.clusters().of.into_iter().map(|first| first as usize).collect()
+    groups.clusters()
 }
 
 /// Pairs that share a band: each document with the first of its bucket and with the one before it there.

@@ -56,6 +56,11 @@ impl Sorter {
         Sorter { width, capacity, spill, records: Vec::new(), runs: Runs::default() }
     }
 
+    /// Where this sorts.
+    pub fn spill(&self) -> &Spill {
+        &self.spill
+    }
+
     /// Takes a record.
     ///
     /// # Errors

@@ -3,18 +3,17 @@
 
 use super::PipelineError;
 use super::layout::Layout;
-use crate::dedup::minhash::{MinHash, MinHashOptions, same_keys};
-use crate::dedup::spill::{Sorter, Spill};
-use crate::dedup::{Keep, Standing, exact};
-use crate::rules::{Bound, Broken, Column, RuleError, Value, options, with_splitter};
+use crate::dedup::minhash::{MinHash, MinHashOptions};
+use crate::dedup::spill::Spill;
+use crate::dedup::{Keep, Method, Standing};
+use crate::rules::{Bound, Broken, Column, RuleError, Value, options};
 use aquifer_corpus::Document;
 use aquifer_record::{FileError, write_atomic_bytes};
-use aquifer_text::shingles::Words;
+use aquifer_text::shingles::words;
 use aquifer_text::words::Language;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::Arc;
 
 /// A way to find copies, under a name.
 pub(super) struct Barrier {
@@ -50,18 +49,8 @@ impl Decision {
     }
 }
 
-/// How copies are known.
-enum Method {
-    /// By their texts, but for case and white space.
-    Exact,
-    /// By the address they came from.
-    Url,
-    /// By a band of their signatures.
-    MinHash(Box<MinHash>),
-}
-
 /// The ways there are.
-const METHODS: &str = "exact, url, minhash";
+const METHODS: &str = "exact, url, minhash, simhash";
 
 const COPY: usize = 2;
 
@@ -72,59 +61,29 @@ const HEAD: usize = 8 + 4;
 #[serde(deny_unknown_fields)]
 struct NoOptions {}
 
-impl Method {
-    fn build(name: &str, mut table: toml::Table) -> Result<Self, RuleError> {
-        Ok(match name {
-            "exact" => options::<NoOptions>(table).map(|_| Method::Exact)?,
-            "url" => options::<NoOptions>(table).map(|_| Method::Url)?,
-            "minhash" => {
-                let language = match table.remove("language") {
-                    None => Language::default(),
-                    Some(name) => {
-                        name.try_into().map_err(|e: toml::de::Error| RuleError::Options(e.message().to_owned()))?
-                    }
-                };
-                let shape: MinHashOptions = options(table)?;
-                if shape.buckets == 0 || shape.hashes_per_bucket == 0 || shape.n_grams == 0 {
-                    let why = "`buckets`, `hashes_per_bucket` and `n_grams` should be at least 1";
-                    return Err(RuleError::Options(why.to_owned()));
+fn method(name: &str, mut table: toml::Table) -> Result<Method, RuleError> {
+    Ok(match name {
+        "exact" => options::<NoOptions>(table).map(|_| Method::Exact)?,
+        "url" => options::<NoOptions>(table).map(|_| Method::Url)?,
+        "minhash" => {
+            let language = match table.remove("language") {
+                None => Language::default(),
+                Some(name) => {
+                    name.try_into().map_err(|e: toml::de::Error| RuleError::Options(e.message().to_owned()))?
                 }
-                Method::MinHash(Box::new(MinHash::of_words(&shape, words(language))))
+            };
+            let shape: MinHashOptions = options(table)?;
+            if shape.buckets == 0 || shape.hashes_per_bucket == 0 || shape.n_grams == 0 {
+                let why = "`buckets`, `hashes_per_bucket` and `n_grams` should be at least 1";
+                return Err(RuleError::Options(why.to_owned()));
             }
-            other => {
-                let why = format!("there is no way to find duplicates called `{other}`; there are {METHODS}");
-                return Err(RuleError::Options(why));
-            }
-        })
-    }
-
-    /// Bytes of a key.
-    fn width(&self) -> usize {
-        match self {
-            Method::Exact | Method::Url => exact::MARK,
-            Method::MinHash(minhash) => minhash.key_width(),
+            Method::MinHash(MinHash::of_words(&shape, words(language)))
         }
-    }
-
-    /// The keys of a document: two with one in common are copies of each other.
-    fn keys(&self, document: &Document, mut each: impl FnMut(&[u8])) {
-        match self {
-            Method::Exact => each(&exact::mark(&document.text)),
-            Method::Url => {
-                if let Some(url) = document.metadata.get("url").and_then(|url| url.as_str()) {
-                    each(&exact::mark(url));
-                }
-            }
-            Method::MinHash(minhash) => minhash.keys(&document.text, each),
+        "simhash" => options(table).map(Method::SimHash)?,
+        other => {
+            let why = format!("there is no way to find duplicates called `{other}`; there are {METHODS}");
+            return Err(RuleError::Options(why));
         }
-    }
-}
-
-/// The words of a language, without white space.
-fn words(language: Language) -> Words {
-    Arc::new(move |text, out| {
-        let tokens = with_splitter(language, |splitter| splitter.split(text));
-        out.extend(tokens.iter().filter(|token| !token.is_space()).map(|t| t.start as usize..t.end as usize));
     })
 }
 
@@ -145,7 +104,7 @@ impl Barrier {
                 return Err(RuleError::Options(format!("`keep` should be `earliest` or `longest`, it is `{other}`")));
             }
         };
-        let method = Method::build(&asked, table)?;
+        let method = method(&asked, table)?;
         let columns = [
             Column::new("cluster", "place of the earliest member of its cluster", Bound::anything()),
             Column::new("size", "documents in its cluster", Bound::anything()),
@@ -199,8 +158,8 @@ impl Barrier {
         parts: usize,
         memory: usize,
     ) -> Result<(), PipelineError> {
-        let width = self.method.width();
-        let mut sorter = Sorter::new(width + 4, Spill { memory, folder: layout.work() });
+        let width = self.method.key_width();
+        let mut sorter = self.method.sorter(Spill { memory, folder: layout.work() });
         let (mut counts, mut lengths) = (Vec::with_capacity(parts), Vec::new());
         let mut record = Vec::new();
         for part in 0..parts {
@@ -223,7 +182,7 @@ impl Barrier {
             }
             counts.push(lengths.len() - before);
         }
-        let clusters = same_keys(sorter, lengths.len())?;
+        let clusters = self.method.decide(sorter, lengths.len())?;
         let standing = Standing { lengths: &lengths, ..Standing::default() };
         let stays = self.keep.kept(&clusters, &vec![true; lengths.len()], standing);
         let decision = |i: usize| Decision {

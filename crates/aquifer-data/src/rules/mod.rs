@@ -40,7 +40,6 @@ pub use ask::{Asked, Bound, Column, Value};
 pub(crate) use options::most_alike;
 pub use options::{RuleError, options};
 pub use page::Page;
-pub(crate) use page::with_splitter;
 pub use stage::{Answer, Broken, Stage};
 
 use crate::filters::share;

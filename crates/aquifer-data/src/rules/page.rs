@@ -2,8 +2,8 @@
 
 use super::characters;
 use aquifer_corpus::Document;
-use aquifer_text::words::{Language, Splitter, Token};
-use rustc_hash::FxHashMap;
+pub(super) use aquifer_text::words::with_splitter;
+use aquifer_text::words::{Language, Token};
 use std::cell::{OnceCell, RefCell};
 
 /// One document under measurement.
@@ -13,16 +13,6 @@ pub struct Page<'a> {
     lines: OnceCell<Vec<&'a str>>,
     length: OnceCell<usize>,
     words: RefCell<Vec<(Language, std::rc::Rc<[Token]>)>>,
-}
-
-thread_local! {
-    /// What a thread has cut it remembers; the cuts are the same without.
-    static SPLITTERS: RefCell<FxHashMap<Language, Splitter>> = RefCell::default();
-}
-
-/// The thread's splitter for a language.
-pub(crate) fn with_splitter<R>(language: Language, f: impl FnOnce(&mut Splitter) -> R) -> R {
-    SPLITTERS.with_borrow_mut(|all| f(all.entry(language).or_insert_with(|| Splitter::new(language))))
 }
 
 impl<'a> Page<'a> {

@@ -3,28 +3,15 @@
 //! What deduplication compares documents by, and what an index of evaluation sets is made of. Simplification, n-grams and
 //! hashes are those of datatrove 0.10 (`utils/text.py`, `utils/hashing.py`), so that both count the same things.
 
+mod cuts;
 mod hash;
 mod simplify;
 
+pub use cuts::{Cuts, sentences, white_space_words, words};
 pub use hash::Hash;
 pub use simplify::Simplify;
 
 use std::ops::Range;
-use std::sync::Arc;
-
-/// Cuts a text into words: byte ranges in order, none of them empty, appended to the list.
-pub type Words = Arc<dyn Fn(&str, &mut Vec<Range<usize>>) + Send + Sync>;
-
-/// Words as runs of anything but white space.
-pub fn white_space_words() -> Words {
-    Arc::new(|text, words| {
-        let base = text.as_ptr() as usize;
-        words.extend(text.split_whitespace().map(|word| {
-            let start = word.as_ptr() as usize - base;
-            start..start + word.len()
-        }));
-    })
-}
 
 /// How texts become shingles.
 #[derive(Clone)]
@@ -36,12 +23,12 @@ pub struct Shingler {
     /// Of the words, joined by single spaces.
     pub hash: Hash,
     /// Where words begin and end in the simplified text.
-    pub words: Words,
+    pub words: Cuts,
 }
 
 impl Shingler {
     /// Runs of `n` words, simplified and hashed as datatrove does by default.
-    pub fn new(n: usize, words: Words) -> Self {
+    pub fn new(n: usize, words: Cuts) -> Self {
         Shingler { n: n.max(1), simplify: Simplify::default(), hash: Hash::default(), words }
     }
 

@@ -25,7 +25,7 @@ mod sentences;
 mod splitter;
 
 pub use sentences::sentences;
-pub use splitter::{Language, Splitter};
+pub use splitter::{Language, Splitter, with_splitter};
 
 /// A word, a punctuation mark, or a stretch of white space that is more than one space between words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

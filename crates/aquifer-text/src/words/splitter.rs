@@ -6,6 +6,8 @@ use super::merge::merge;
 use super::rules::Rules;
 use super::sentences::is_mark;
 use super::{Token, Traits};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 
 /// Whose rules to cut by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -22,6 +24,14 @@ pub enum Language {
 pub struct Splitter {
     rules: Rules,
     cache: Cache,
+}
+
+/// Lends this thread's splitter for a language.
+pub fn with_splitter<R>(language: Language, f: impl FnOnce(&mut Splitter) -> R) -> R {
+    thread_local! {
+        static SPLITTERS: RefCell<FxHashMap<Language, Splitter>> = RefCell::default();
+    }
+    SPLITTERS.with_borrow_mut(|all| f(all.entry(language).or_insert_with(|| Splitter::new(language))))
 }
 
 impl Splitter {

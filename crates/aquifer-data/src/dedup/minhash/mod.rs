@@ -18,12 +18,9 @@ pub use buckets::{Index, PairOptions, build_index, find_pairs};
 pub use cluster::{ClusterOptions, Counted, cluster, datatrove_roots, read_removed};
 pub use files::SignatureFiles;
 
-use super::clusters::{Clusters, Groups};
-use super::spill::{Sorter, Spill};
 use super::universal::Family;
 use crate::parallel;
-use aquifer_record::FileError;
-use aquifer_text::shingles::{Hash, Shingler, Simplify, Words};
+use aquifer_text::shingles::{Cuts, Hash, Shingler, Simplify};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -96,7 +93,7 @@ impl MinHash {
     ///
     /// # Panics
     /// If there is no bucket or no hash in it.
-    pub fn of_words(options: &MinHashOptions, words: Words) -> Self {
+    pub fn of_words(options: &MinHashOptions, words: Cuts) -> Self {
         let MinHashOptions { n_grams, buckets, hashes_per_bucket, seed, simplify, hash } = *options;
         assert!(buckets > 0 && hashes_per_bucket > 0, "a signature has at least one bucket of one hash");
         let shingler = Shingler { n: n_grams, simplify, hash, words };
@@ -193,44 +190,6 @@ impl MinHash {
         }
         Ok(at)
     }
-
-    /// Documents that share a band, in clusters; band keys go through a sort within the bound of `spill`.
-    ///
-    /// # Errors
-    /// If sorting cannot write or read.
-    pub fn clusters<'a>(&self, texts: impl Iterator<Item = &'a str>, spill: Spill) -> Result<Clusters, FileError> {
-        let key_bytes = self.key_bytes();
-        let mut sorter = Sorter::new(2 + key_bytes + 4, spill);
-        let mut record = Vec::new();
-        let n = self.sign_all(texts, |document, signature| {
-            for (band, values) in signature.chunks_exact(self.rows).enumerate() {
-                record.clear();
-                record.extend_from_slice(&(band as u16).to_be_bytes());
-                self.key(values, &mut record);
-                record.extend_from_slice(&document.to_be_bytes());
-                sorter.push(&record)?;
-            }
-            Ok(())
-        })?;
-        same_keys(sorter, n)
-    }
-}
-
-/// Clusters of the documents whose records, but for a document number in their last four bytes, are equal.
-pub(crate) fn same_keys(sorter: Sorter, n: usize) -> Result<Clusters, FileError> {
-    let mut groups = Groups::new(n);
-    let mut last: Vec<u8> = Vec::new();
-    let mut sorted = sorter.finish()?;
-    let number = |record: &[u8]| u32::from_be_bytes(record[record.len() - 4..].try_into().expect("four bytes"));
-    while let Some(record) = sorted.next()? {
-        let key = record.len() - 4;
-        if last.get(..key) == Some(&record[..key]) {
-            groups.join(number(&last), number(record));
-        }
-        last.clear();
-        last.extend_from_slice(record);
-    }
-    Ok(groups.clusters())
 }
 
 #[cfg(test)]

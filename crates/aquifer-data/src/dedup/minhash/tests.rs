@@ -1,5 +1,7 @@
 use super::*;
-use crate::dedup::{Keep, Standing};
+use crate::dedup::spill::Spill;
+use crate::dedup::{Clusters, Keep, Method, Standing};
+use aquifer_corpus::Document;
 use aquifer_text::shingles::white_space_words;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -21,6 +23,11 @@ fn digests(root: &Path) -> BTreeMap<String, String> {
         }
     }
     found
+}
+
+fn clusters(minhash: &MinHash, texts: &[&str], memory: usize) -> Clusters {
+    let documents: Vec<Document> = texts.iter().map(|text| Document::new("", *text)).collect();
+    Method::MinHash(minhash.clone()).clusters(&documents, Spill::to_temporary(memory)).unwrap()
 }
 
 fn golden() -> (Vec<Vec<String>>, Vec<(MinHashOptions, BTreeMap<String, String>)>) {
@@ -97,7 +104,7 @@ fn clusters_are_what_the_files_say() {
     let texts: Vec<&str> = ranks.iter().flatten().map(String::as_str).collect();
     for (options, _) in cases {
         let minhash = MinHash::of_words(&options, white_space_words());
-        let run = |memory| minhash.clusters(texts.iter().copied(), Spill::to_temporary(memory)).unwrap();
+        let run = |memory| clusters(&minhash, &texts, memory);
         let clusters = run(0);
         assert_eq!(clusters, run(1 << 24));
         let folder = tempfile::tempdir().unwrap();
@@ -174,10 +181,8 @@ proptest! {
         let texts: Vec<String> =
             picks.iter().map(|(kind, n)| format!("{} {}", "same old words again and again ".repeat(usize::from(*kind)), "x ".repeat(*n))).collect();
         let minhash = MinHash::of_words(&MinHashOptions::default(), white_space_words());
-        let run = |threads, memory| {
-            let spill = Spill::to_temporary(memory);
-            aquifer_tensor::threads::with(threads, || minhash.clusters(texts.iter().map(String::as_str), spill).unwrap())
-        };
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let run = |threads, memory| aquifer_tensor::threads::with(threads, || clusters(&minhash, &texts, memory));
         let one = run(1, 1 << 20);
         prop_assert_eq!(&one, &run(3, memory));
         prop_assert!(one.of.iter().enumerate().all(|(i, &of)| of as usize <= i && one.of[of as usize] == of));
