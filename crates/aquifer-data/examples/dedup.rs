@@ -19,10 +19,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["files", options, out, ref ranks @ ..] => files(&read_options(options)?, Path::new(out), ranks),
-        ["speed", options, documents] => speed(&read_options(options)?, documents),
+        ["files", words, options, out, ref ranks @ ..] => files(&scheme(words, options)?, Path::new(out), ranks),
+        ["speed", words, options, documents] => speed(&scheme(words, options)?, documents),
         _ => {
-            Err("usage: dedup files OPTIONS.json OUT RANK.jsonl …, or dedup speed OPTIONS.json DOCUMENTS.jsonl".into())
+            let usage =
+                "dedup files WORDS OPTIONS.json OUT RANK.jsonl …, or dedup speed WORDS OPTIONS.json DOCUMENTS.jsonl";
+            Err(format!("usage: {usage}").into())
         }
     }
 }

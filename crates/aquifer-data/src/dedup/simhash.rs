@@ -126,7 +126,7 @@ mod tests {
     fn blocks_cover_every_bit_once() {
         for blocks in 1..=64 {
             let all = (0..blocks).map(|i| mask(i, blocks)).inspect(|mask| assert_ne!(*mask, 0));
-            assert_eq!(all.fold(0, |all, mask| all + mask), u64::MAX, "{blocks}");
+            assert_eq!(all.sum::<u64>(), u64::MAX, "{blocks}");
         }
     }
 }

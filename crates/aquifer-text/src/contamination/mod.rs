@@ -124,8 +124,8 @@ impl Contamination {
     /// The first run of words of the text that is in the index, simplified, and the set it is of: datatrove's verdict.
     pub fn first(&self, text: &str) -> Option<(String, &str)> {
         let words = self.shingler.words_of(text);
-        let found = words.runs(self.shingler.n).find_map(|run| Some((run.to_owned(), self.set_of(run)?)));
-        found
+        let mut runs = words.runs(self.shingler.n);
+        runs.find_map(|run| Some((run.to_owned(), self.set_of(run)?)))
     }
 
     /// All stretches of the text that are in the index: runs of words that follow one another or overlap are one.
