@@ -24,6 +24,7 @@ mod c4_quality;
 mod characters;
 pub mod classifier;
 pub mod code_files;
+pub mod contamination;
 mod extract;
 mod fineweb_quality;
 mod gopher_quality;
@@ -100,6 +101,7 @@ pub static RULES: &[Known] = &[
         about: "its language, by our own model or one of fastText's",
         build: classifier::language,
     },
+    Known { name: "contamination", about: "runs of words that an evaluation set has too", build: contamination::build },
     Known { name: "classifier", about: "its label, by a fastText model", build: classifier::build },
     Known { name: "perplexity", about: "how surprising it is to a KenLM model", build: perplexity::build },
     Known {
