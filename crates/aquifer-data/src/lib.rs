@@ -1,26 +1,27 @@
 //! Extract, clean, filter, deduplicate, split; and the small world, a corpus whose truth is known.
 //!
-//! [`prepare`](prepare::prepare) is the whole way from raw documents to a training set and a held-out set, with a funnel that says
-//! stage by stage what went and why; its stages are also here one by one: [`clean`], [`dedup`], [`split`], [`stats`].
+//! A [`pipeline`] of [`rules`] and ways to find copies ([`dedup`]) takes raw files to clean documents, with a funnel that says
+//! stage by stage what went and why; [`prepare`](prepare::prepare) goes on from there to a training set and a held-out set.
 //! [`small_world`] writes a corpus to try them on.
 //!
 //! ```
 //! use aquifer_data::{prepare, small_world};
 //! use aquifer_record::{Silent, Stop};
+//! # let dir = tempfile::tempdir().unwrap();
 //! let world = small_world::generate(&small_world::WorldSize::Fast.options(0));
-//! let options = prepare::PrepareOptions { preset: aquifer_data::filters::Preset::Short, held_out: 0.0, ..Default::default() };
-//! let prepared = prepare::prepare(world.documents.clone(), &options, &Silent, &Stop::new());
+//! let raw = dir.path().join("world.jsonl.zst");
+//! aquifer_corpus::write_documents(&raw, &world.documents).unwrap();
+//! let options = prepare::PrepareOptions { held_out: 0.0, ..prepare::PrepareOptions::preset("short").unwrap() };
+//! let prepared = prepare::prepare(&[raw], &dir.path().join("run"), &options, &Silent, &Stop::new()).unwrap().unwrap();
 //! assert!(prepared.train.len() < world.documents.len());
 //! assert!(small_world::check(&world, &prepared.train).passed);
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod clean;
 pub mod dedup;
 pub mod encoding;
 pub mod extract;
-pub mod filters;
 pub mod pipeline;
 pub mod prepare;
 pub mod rules;

@@ -1,24 +1,18 @@
-//! From raw documents to the two sets that are tokenised, with the funnel that says what happened on the way.
+//! From raw documents to the two sets that are tokenised: through a pipeline, cut where they are long, and divided.
 
-use crate::clean::{beginning, clean};
-use crate::dedup::{DedupOptions, Deduplicated, Duplicate, deduplicate};
-use crate::filters::Preset;
+use crate::pipeline::{Pipeline, PipelineError, Recipe, RunOptions};
 use crate::split::hold_out;
 use crate::stats::stats;
-use aquifer_corpus::{Document, cut_documents};
-use aquifer_record::data::{DataReport, Example, Size, Stage};
-use aquifer_record::progress::Unit;
+use aquifer_corpus::{Document, ReadError, ReadOptions, collect_documents, cut_documents, read_documents};
+use aquifer_record::data::{DataReport, Size, Stage};
 use aquifer_record::{Progress, Stop};
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
 /// What to do with raw documents.
 #[derive(Clone, Debug)]
 pub struct PrepareOptions {
-    /// Filters; encoding repair is always done.
-    pub preset: Preset,
-    /// Which duplicates to remove.
-    pub dedup: DedupOptions,
+    /// The pipeline they go through.
+    pub recipe: Recipe,
     /// Cut documents longer than this (default 16 KiB, less for a small corpus so that there is something to hold out);
     /// `None` leaves them whole.
     pub cut_bytes: Option<usize>,
@@ -26,12 +20,17 @@ pub struct PrepareOptions {
     pub held_out: f64,
     /// Where the held-out blocks lie.
     pub seed: u64,
+    /// How the pipeline runs.
+    pub run: RunOptions,
 }
 
-impl Default for PrepareOptions {
-    fn default() -> Self {
-        let (preset, dedup) = (Preset::default(), DedupOptions::default());
-        PrepareOptions { preset, dedup, cut_bytes: Some(16 << 10), held_out: 0.05, seed: 0 }
+impl PrepareOptions {
+    /// Through a preset (see [`PRESETS`](crate::pipeline::PRESETS)), and then without copies, exact or near; `None` for a name
+    /// there is not.
+    pub fn preset(name: &str) -> Option<Self> {
+        let recipe = Recipe::preset(name)?;
+        let recipe = recipe.then([("dedup", "exact".into())]).then([("dedup", "near".into())]);
+        Some(PrepareOptions { recipe, cut_bytes: Some(16 << 10), held_out: 0.05, seed: 0, run: RunOptions::default() })
     }
 }
 
@@ -42,103 +41,52 @@ pub struct Prepared {
     pub train: Vec<Document>,
     /// Held out.
     pub held_out: Vec<Document>,
-    /// The funnel: stages, splits and languages are filled in; the source, skips and checks are the caller's to add.
+    /// The funnel: stages, skips, splits and languages are filled in; the source and checks are the caller's to add.
     pub report: DataReport,
-    /// Ids of everything that was dropped, with the reason, in the order of the stages.
-    pub dropped: Vec<(String, String)>,
 }
 
-/// Repairs, filters, deduplicates, cuts and splits.
-pub fn prepare(documents: Vec<Document>, options: &PrepareOptions, progress: &dyn Progress, stop: &Stop) -> Prepared {
-    let mut funnel = Funnel { report: DataReport::default(), dropped: Vec::new(), started: Instant::now() };
-    let bar = progress.bar("cleaning", Some(4), Unit::Count("stages"));
-    let raw = size(&documents);
-
-    let mut cleaned = clean(documents, options.preset);
-    let (reasons, repairs, repaired) = (cleaned.reasons(), cleaned.repairs(), cleaned.changed.len() as u64);
-    let mut examples = Vec::new();
-    for (verdict, document) in &cleaned.dropped {
-        let why = verdict.to_string();
-        funnel.dropped.push((document.id.clone(), why.clone()));
-        examples.push(Example { id: document.id.clone(), why, text: beginning(&document.text) });
+/// Takes `paths` through the pipeline into `folder`, where its whole outcome stays; then cuts and divides what came out.
+/// `None` if it was stopped: called again, it goes on.
+///
+/// # Errors
+/// Those of the pipeline.
+pub fn prepare(
+    paths: &[PathBuf],
+    folder: &Path,
+    options: &PrepareOptions,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Option<Prepared>, PipelineError> {
+    let pipeline = Pipeline::open(options.recipe.clone(), paths, folder)?;
+    let Some(outcome) = pipeline.run(&options.run, progress, stop)? else { return Ok(None) };
+    let mut report = outcome.report;
+    let documents = read_documents(&outcome.documents, &ReadOptions::default())?;
+    let documents = match collect_documents(documents, progress, stop) {
+        Ok(collected) => collected.documents,
+        // Every document was dropped, and the funnel says why.
+        Err(ReadError::NothingReadable { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if stop.requested() {
+        return Ok(None);
     }
-    let changes = cleaned.changed.iter().map(|changed| {
-        let text = format!("{} → {}", changed.before, changed.after);
-        Example { id: changed.id.clone(), why: changed.what.join(", "), text }
-    });
-    let some = changes.take(4).chain(examples.into_iter().take(8)).collect();
-    let documents = std::mem::take(&mut cleaned.kept);
-    drop(cleaned);
-    funnel.stage("repair and filter", raw, size(&documents), reasons, some);
-    let stage = funnel.report.stages.last_mut().expect("it was just added");
-    (stage.repaired, stage.repairs) = (repaired, repairs);
-    bar.advance(1);
-
-    let before = size(&documents);
-    let exact_only = DedupOptions { near: None, ..options.dedup.clone() };
-    let Deduplicated { kept, exact, .. } = deduplicate(documents, &exact_only, stop);
-    funnel.duplicates("exact duplicates", before, &kept, &exact);
-    bar.advance(1);
-    let before = size(&kept);
-    let near_only = DedupOptions { exact: false, ..options.dedup.clone() };
-    let Deduplicated { kept, near, .. } = deduplicate(kept, &near_only, stop);
-    funnel.duplicates("near duplicates", before, &kept, &near);
-    bar.advance(1);
-
-    let before = size(&kept);
+    let input = size(&documents);
     let documents = match options.cut_bytes {
         // Forty pieces at least, where there is text for it.
-        Some(bytes) => cut_documents(kept, bytes.min((before.bytes as usize / 40).max(256))),
-        None => kept,
+        Some(bytes) => cut_documents(documents, bytes.min((input.bytes as usize / 40).max(256))),
+        None => documents,
     };
-    funnel.stage("cut at paragraphs", before, size(&documents), BTreeMap::new(), Vec::new());
-    bar.advance(1);
-
-    let mut report = funnel.report;
+    let output = size(&documents);
+    report.stages.push(Stage { name: "cut at paragraphs".to_owned(), input, output, ..Stage::default() });
     report.languages = stats(&documents).scripts;
     let (train, held_out) = hold_out(documents, options.held_out, options.seed);
     report.splits.insert("train".to_owned(), size(&train));
     report.splits.insert("heldout".to_owned(), size(&held_out));
-    Prepared { train, held_out, report, dropped: funnel.dropped }
+    Ok(Some(Prepared { train, held_out, report }))
 }
 
 /// Documents and bytes.
 pub fn size(documents: &[Document]) -> Size {
     let bytes = documents.iter().map(|document| document.text.len() as u64).sum();
     Size { documents: documents.len() as u64, bytes, tokens: 0 }
-}
-
-struct Funnel {
-    report: DataReport,
-    dropped: Vec<(String, String)>,
-    started: Instant,
-}
-
-impl Funnel {
-    fn stage(&mut self, name: &str, input: Size, output: Size, reasons: BTreeMap<String, u64>, examples: Vec<Example>) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        self.report.stages.push(Stage {
-            name: name.to_owned(),
-            input,
-            output,
-            reasons,
-            examples,
-            seconds,
-            ..Stage::default()
-        });
-        self.started = Instant::now();
-    }
-
-    fn duplicates(&mut self, name: &str, input: Size, kept: &[Document], removed: &[(Duplicate, Document)]) {
-        let why = |duplicate: &Duplicate| format!("{:.2} like `{}`", duplicate.similarity, duplicate.of);
-        let example = |(duplicate, document): &(Duplicate, Document)| Example {
-            id: duplicate.id.clone(),
-            why: why(duplicate),
-            text: beginning(&document.text),
-        };
-        let examples = removed.iter().take(6).map(example).collect();
-        self.dropped.extend(removed.iter().map(|(d, _)| (d.id.clone(), format!("{name}: {}", why(d)))));
-        let reasons = BTreeMap::from([(name.to_owned(), removed.len() as u64)]);
-        self.stage(name, input, size(kept), reasons, examples);
-    }
 }

@@ -1,19 +1,37 @@
 //! The whole way, on the small world and on real text.
 
-use crate::filters::Preset;
-use crate::prepare::{PrepareOptions, prepare};
-use crate::small_world::{self, Planted, WorldSize};
+use crate::dedup::near::Near;
+use crate::dedup::spill::Spill;
+use crate::dedup::{Method, near};
+use crate::pipeline::RunOptions;
+use crate::prepare::{PrepareOptions, Prepared, prepare};
+use crate::small_world::{self, Planted, World, WorldSize};
 use crate::test_data;
-use aquifer_corpus::{Document, ReadOptions, collect_documents, read_documents};
+use aquifer_corpus::{Document, ReadOptions, read_documents, write_documents};
 use aquifer_record::{Silent, Stop};
-use aquifer_tensor::threads;
+use std::path::PathBuf;
+
+fn prepared(path: PathBuf, options: &PrepareOptions) -> Prepared {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&[path], &folder.path().join("run"), options, &Silent, &Stop::new()).unwrap().unwrap()
+}
+
+fn of_world(world: &World, options: &PrepareOptions) -> Prepared {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world.jsonl.zst");
+    write_documents(&path, &world.documents).unwrap();
+    prepared(path, options)
+}
+
+fn preset(name: &str) -> PrepareOptions {
+    PrepareOptions::preset(name).unwrap()
+}
 
 #[test]
 fn planted_defects_are_caught_and_clean_documents_stay() {
     for seed in 0..3 {
         let world = small_world::generate(&WorldSize::Standard.options(seed));
-        let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, ..Default::default() };
-        let prepared = prepare(world.documents.clone(), &options, &Silent, &Stop::new());
+        let prepared = of_world(&world, &PrepareOptions { held_out: 0.0, ..preset("short") });
         let scores = small_world::score(&world, &prepared.train);
         for score in &scores {
             let share = score.caught as f64 / score.count as f64;
@@ -35,10 +53,13 @@ fn planted_defects_are_caught_and_clean_documents_stay() {
 #[test]
 fn the_result_does_not_depend_on_threads() {
     let world = small_world::generate(&WorldSize::Fast.options(0));
-    let run =
-        |n| threads::with(n, || prepare(world.documents.clone(), &PrepareOptions::default(), &Silent, &Stop::new()));
+    let run = |threads| {
+        let run = RunOptions { threads, ..RunOptions::default() };
+        of_world(&world, &PrepareOptions { run, ..preset("plain") })
+    };
     let (one, three) = (run(1), run(3));
-    assert_eq!((&one.train, &one.held_out, &one.dropped), (&three.train, &three.held_out, &three.dropped));
+    assert_eq!((&one.train, &one.held_out, &one.report), (&three.train, &three.held_out, &three.report));
+    assert_eq!(aquifer_tensor::threads::with(3, || run(2)).train, one.train);
 }
 
 #[test]
@@ -46,19 +67,19 @@ fn editions_of_one_book_are_near_duplicates() {
     let Some(path) = test_data("web_raw/book_editions_neardup.jsonl.zst") else { return };
     let documents: Vec<Document> = read_documents(&path, &ReadOptions::default()).unwrap().flatten().collect();
     let works: Vec<String> = documents.iter().map(|d| d.metadata["work"].to_string()).collect();
-    let first = crate::dedup::near::first_copies(&documents, crate::dedup::near::DEFAULT_THRESHOLD);
+    let first = Method::Near(Near::default()).clusters(&documents, Spill::to_temporary(1 << 20)).unwrap().of;
     for (i, &of) in first.iter().enumerate() {
         eprintln!(
             "{} {}: like {of}, {:.3}",
             works[i],
             documents[i].metadata["edition"],
-            crate::dedup::near::similarity(&documents[i].text, &documents[of].text)
+            near::similarity(&documents[i].text, &documents[of as usize].text)
         );
     }
     for i in 0..documents.len() {
-        assert_eq!(works[i], works[first[i]], "{first:?}");
+        assert_eq!(works[i], works[first[i] as usize], "{first:?}");
     }
-    let mut kept: Vec<usize> = first.clone();
+    let mut kept: Vec<u32> = first.clone();
     kept.sort_unstable();
     kept.dedup();
     assert_eq!(kept.len(), 2, "two books: {first:?}");
@@ -69,30 +90,21 @@ fn real_text_is_read_and_prepared_with_no_other_flag() {
     for name in ["tinyshakespeare.txt", "books_en.jsonl.zst", "zh_novel_xiyouji.txt.gz", "code_rust.jsonl.zst"] {
         let Some(path) = test_data(&format!("lm_text/{name}")) else { return };
         let start = std::time::Instant::now();
-        let documents = read_documents(&path, &ReadOptions::default()).unwrap();
-        let collected = collect_documents(documents, &Silent, &Stop::new()).unwrap();
-        let read = start.elapsed().as_secs_f64();
-        let raw = crate::prepare::size(&collected.documents);
-        let start = std::time::Instant::now();
-        let prepared = prepare(collected.documents, &PrepareOptions::default(), &Silent, &Stop::new());
+        let prepared = prepared(path, &preset("plain"));
         let (train, held) = (&prepared.report.splits["train"], &prepared.report.splits["heldout"]);
+        let raw = prepared.report.stages[0].input;
         eprintln!(
-            "{name}: {} bytes, read {read:.2} s, prepared {:.2} s; {:?} {:?} {:?}",
+            "{name}: {} bytes, prepared {:.2} s; {train:?} {held:?} {:?}",
             raw.bytes,
             start.elapsed().as_secs_f64(),
-            train,
-            held,
             prepared.report.languages
         );
         for stage in &prepared.report.stages {
-            eprintln!(
-                "  {} {:.2} s {} → {} {:?}",
-                stage.name, stage.seconds, stage.input.documents, stage.output.documents, stage.reasons
-            );
+            eprintln!("  {} {} → {} {:?}", stage.name, stage.input.documents, stage.output.documents, stage.reasons);
         }
         let share = held.bytes as f64 / (held.bytes + train.bytes) as f64;
         assert!((0.03..0.08).contains(&share), "{name}: {share}");
         assert!(train.bytes + held.bytes > raw.bytes * 7 / 10, "{name}");
-        assert_eq!(collected.skipped_count, 0);
+        assert_eq!(prepared.report.skipped_total, 0);
     }
 }

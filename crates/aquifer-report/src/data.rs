@@ -107,7 +107,7 @@ fn side_by_side(data: &DataReport) -> String {
         let mut told: Vec<&str> = Vec::new();
         stage.examples.iter().filter(move |example| {
             let reason = example.why.split(' ').next().unwrap_or_default();
-            let new = !told.contains(&reason);
+            let new = !told.contains(&reason) && !stage.repairs.contains_key(&example.why);
             told.push(reason);
             new
         })

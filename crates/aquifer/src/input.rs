@@ -1,13 +1,15 @@
-//! The documents a person names: files, folders, or `-` for standard input. They are held in memory, so what will not
+//! The documents a person names: files, folders, or `-` for standard input. Where they are held in memory, what will not
 //! fit is refused before it is read.
 
 use crate::context::Context;
 use anyhow::{anyhow, bail};
 use aquifer_corpus::{
-    Collected, ReadError, ReadOptions, Unpacked, collect_documents, read_documents, read_stream, unpacked,
+    Collected, LineFrames, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, read_documents, read_stream,
+    unpacked,
 };
-use aquifer_record::figures;
+use aquifer_record::{Writing, figures};
 use aquifer_train::held_bytes;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What is done with documents once they are read; it decides how much is held.
@@ -15,8 +17,6 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Work {
     /// Counting and showing.
     Look,
-    /// Repair and filters.
-    Clean,
     /// Finding copies.
     Dedup,
     /// Turning them into tokens.
@@ -32,7 +32,6 @@ impl Work {
     fn name(self) -> &'static str {
         match self {
             Work::Look => "reading it",
-            Work::Clean => "cleaning it",
             Work::Dedup => "finding its duplicates",
             Work::Shard => "turning it into tokens",
             Work::Vocabulary => "learning a vocabulary from it",
@@ -44,7 +43,6 @@ impl Work {
     fn held(self, text: &Unpacked) -> u64 {
         match self {
             Work::Look => 4 * text.bytes,
-            Work::Clean => 5 * text.bytes,
             Work::Dedup => 6 * text.bytes,
             Work::Shard => held_bytes(text, false),
             Work::Vocabulary => held_bytes(text, true),
@@ -72,9 +70,38 @@ pub(crate) fn collect(
     work: Work,
     ctx: &Context,
 ) -> anyhow::Result<Collected> {
-    let stdin = |path: &PathBuf| path == Path::new("-");
+    let left = room(paths, work, ctx)?;
+    let mut all = Collected::default();
+    for path in paths {
+        let documents = match is_stdin(path) {
+            true => read_stream(std::io::stdin(), "stdin", None, &ReadOptions { max_bytes: left, ..options.clone() })?,
+            false => read_documents(path, options)?,
+        };
+        let collected = collect_documents(documents, ctx.progress(), ctx.stop()).map_err(|error| match error {
+            ReadError::TooMuch(most) => too_much(most, work, ctx),
+            other => other.into(),
+        })?;
+        all.documents.extend(collected.documents);
+        all.skipped.extend(collected.skipped);
+        all.skipped_count += collected.skipped_count;
+        if ctx.stop().requested() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// How many bytes of text may still come through a pipe, beside the files among `paths`.
+///
+/// # Errors
+/// If the files alone are more than the memory allows.
+pub(crate) fn room(paths: &[PathBuf], work: Work, ctx: &Context) -> anyhow::Result<u64> {
     let (mut bytes, mut needed) = (0, 0);
-    for path in paths.iter().filter(|path| !stdin(path)) {
+    for path in paths.iter().filter(|path| !is_stdin(path)) {
         let text = unpacked(path)?;
         bytes += text.bytes;
         needed += work.held(&text);
@@ -92,29 +119,65 @@ pub(crate) fn collect(
     }
     // How much comes through a pipe shows only on the way.
     let one = Unpacked { bytes: 1 << 10, ..Unpacked::default() };
-    let left = (ctx.memory - needed) / work.held(&one).div_ceil(one.bytes).max(1);
-    let mut all = Collected::default();
+    Ok((ctx.memory - needed) / work.held(&one).div_ceil(one.bytes).max(1))
+}
+
+fn too_much(most: u64, work: Work, ctx: &Context) -> anyhow::Error {
+    anyhow!(
+        "standard input holds more than {} of text, the most for which {} fits {}: {}",
+        figures::bytes(most),
+        work.name(),
+        figures::bytes(ctx.memory),
+        work.way_out()
+    )
+}
+
+/// The same paths as files that can be read more than once: what comes through standard input is put down in `folder`.
+/// Returns what of it had to be skipped, too.
+///
+/// # Errors
+/// If standard input cannot be read, holds more than `most` bytes of text, or cannot be put down.
+pub(crate) fn put_down(
+    paths: &[PathBuf],
+    folder: &Path,
+    text_field: Option<&str>,
+    most: Option<(u64, Work)>,
+    ctx: &Context,
+) -> anyhow::Result<(Vec<PathBuf>, Vec<Skipped>)> {
+    let (mut files, mut skipped) = (Vec::new(), Vec::new());
     for path in paths {
-        let documents = match stdin(path) {
-            true => read_stream(std::io::stdin(), "stdin", None, &ReadOptions { max_bytes: left, ..options.clone() })?,
-            false => read_documents(path, options)?,
-        };
-        let collected = collect_documents(documents, ctx.progress(), ctx.stop()).map_err(|error| match error {
-            ReadError::TooMuch(most) => anyhow!(
-                "standard input holds more than {} of text, the most for which {} fits {}: {}",
-                shown(most),
-                work.name(),
-                shown(ctx.memory),
-                work.way_out()
-            ),
-            other => other.into(),
-        })?;
-        all.documents.extend(collected.documents);
-        all.skipped.extend(collected.skipped);
-        all.skipped_count += collected.skipped_count;
-        if ctx.stop().requested() {
-            break;
+        if !is_stdin(path) {
+            files.push(path.clone());
+            continue;
         }
+        let options = ReadOptions { text_field: text_field.map(str::to_owned), ..ReadOptions::default() };
+        let file = folder.join("stdin.jsonl.zst");
+        let (mut out, mut frames) = (Writing::begin(&file)?, LineFrames::new(&file));
+        let mut bytes = 0;
+        for document in read_stream(std::io::stdin(), "stdin", None, &options)? {
+            ctx.go_on("stopped")?;
+            let mut document = match document {
+                Ok(document) => document,
+                Err(row) => {
+                    skipped.push(row);
+                    continue;
+                }
+            };
+            bytes += document.text.len() as u64;
+            if let Some((most, work)) = most.filter(|(most, _)| bytes > *most) {
+                return Err(too_much(most, work, ctx));
+            }
+            if let Some(field) = text_field {
+                // It is looked for under that name again.
+                document.metadata.insert(field.to_owned(), document.text.as_str().into());
+            }
+            if frames.put(&document)? {
+                out.write_all(&frames.frame()?)?;
+            }
+        }
+        out.write_all(&frames.frame()?)?;
+        out.finish()?;
+        files.push(file);
     }
-    Ok(all)
+    Ok((files, skipped))
 }

@@ -152,7 +152,11 @@ fn a_small_tmpfs_fills() {
             continue;
         }
         assert!(output.status.success(), "{}: {out}{err}", output.status);
-        assert_eq!(out.lines().collect::<Vec<_>>(), ["kept.jsonl", "runs"], "{err}");
+        assert_eq!(
+            out.lines().collect::<Vec<_>>(),
+            ["kept.jsonl", "kept.jsonl.run", "large.jsonl.run", "runs"],
+            "{err}"
+        );
         assert_eq!(err.matches("the disk is full").count(), 3, "{err}");
         assert!(err.contains("disk/large.jsonl") && !err.contains("panicked"), "{err}");
         return;

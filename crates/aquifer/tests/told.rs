@@ -17,8 +17,7 @@ fn documents_that_do_not_fit_are_refused_before_they_are_read() {
     s.run(&["data", "clean", "plain/rows.jsonl", "--out", "packed/rows.jsonl.zst"]);
     for input in ["plain/rows.jsonl", "packed/rows.jsonl.zst", "packed"] {
         for (command, way_out) in [
-            (&["data", "clean", input, "--out", "out.jsonl"][..], "split the input"),
-            (&["data", "dedup", input, "--out", "out.jsonl"], "split the input"),
+            (&["data", "dedup", input, "--by", "lines", "--out", "out.jsonl"][..], "split the input"),
             (&["data", "shard", input, "--tokenizer", "tokenizer", "--out", "out"], "split the input"),
             (&["tokenizer", "train", input, "--out", "out"], "give a part"),
             (&["quickstart", "--input", input, "--minutes", "0.1"], "give a part"),
@@ -28,13 +27,23 @@ fn documents_that_do_not_fit_are_refused_before_they_are_read() {
         }
         assert!(!s.path("out.jsonl").exists() && !s.path("out").exists() && !s.path("runs/quickstart").exists());
     }
-    let said = s.run_with(&["data", "clean", "-", "--out", "out.jsonl", "--memory", "200K"], rows.as_bytes());
+    let lines = ["data", "dedup", "-", "--by", "lines", "--out", "out.jsonl", "--memory", "200K"];
+    let said = s.run_with(&lines, rows.as_bytes());
     assert!(!said.success && said.err.contains("standard input holds more than"), "{}", said.err);
+    // What goes document by document, or to disk, asks for none.
+    for command in [["data", "clean"], ["data", "dedup"]] {
+        let of_file = [&command[..], &["packed/rows.jsonl.zst", "--out", "out.jsonl", "--memory", "200K", "--force"]];
+        s.run(&of_file.concat());
+        let whole = s.read("out.jsonl");
+        let of_pipe = [&command[..], &["-", "--out", "out.jsonl", "--memory", "200K", "--force"]].concat();
+        assert!(s.run_with(&of_pipe, rows.as_bytes()).success);
+        assert_eq!(s.read("out.jsonl"), whole);
+        assert!(whole.len() > 200_000 && !s.path("out.jsonl.run").exists());
+    }
     s.refused(
         &["train", "tiny.toml", "--set", "data=packed/rows.jsonl.zst", "--memory", "200K"],
         &["rows.jsonl.zst", "while it is made into tokens", "0.2 MiB", "aquifer data shard"],
     );
-    s.run(&["data", "clean", "packed", "--out", "out.jsonl", "--memory", "64M"]);
 }
 
 #[test]

@@ -1,8 +1,5 @@
 //! Word-for-word copies, found by a hash of the text without case and white space.
 
-use crate::parallel;
-use aquifer_corpus::Document;
-use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 /// The text as it is compared: lower case, any run of white space one space, none at the ends.
@@ -31,11 +28,4 @@ pub fn mark(text: &str) -> [u8; MARK] {
 /// The first half of a SHA-256.
 pub(super) fn digest(bytes: &[u8]) -> [u8; MARK] {
     *Sha256::digest(bytes).first_chunk().expect("a digest has 32 bytes")
-}
-
-/// For every document the place of the first with the same [`normalised`] text (its own, where it is the first).
-pub fn first_copies(documents: &[Document]) -> Vec<usize> {
-    let hashes = parallel::map(documents.len(), |i| mark(&documents[i].text));
-    let mut first = FxHashMap::default();
-    hashes.into_iter().enumerate().map(|(i, hash)| *first.entry(hash).or_insert(i)).collect()
 }

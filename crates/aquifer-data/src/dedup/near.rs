@@ -4,10 +4,29 @@
 //! "Mining of Massive Datasets", chapter 3. A pair of similarity s meets in some band with probability 1 − (1 − s⁵)²⁵:
 //! 0.99 at the default threshold. Candidates are then compared shingle by shingle, so nothing is removed by chance.
 
-use super::clusters::{Clusters, Groups};
+use super::clusters::Groups;
+use super::method::Details;
+use super::spill::Sorter;
 use crate::parallel;
-use aquifer_corpus::Document;
+use aquifer_record::FileError;
 use aquifer_tensor::random::Stream;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
+/// Finds documents whose shingles overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Near {
+    /// Jaccard similarity from which two documents are copies, 0 to 1.
+    pub threshold: f64,
+}
+
+impl Default for Near {
+    fn default() -> Self {
+        Near { threshold: DEFAULT_THRESHOLD }
+    }
+}
 
 /// Jaccard similarity from which two documents count as near duplicates.
 pub const DEFAULT_THRESHOLD: f64 = 0.7;
@@ -75,7 +94,10 @@ fn mix(mut x: u64) -> u64 {
 
 /// The Jaccard similarity of the texts' shingles; two empty texts are equal.
 pub fn similarity(a: &str, b: &str) -> f64 {
-    let (a, b) = (shingles(a), shingles(b));
+    overlap(&shingles(a), &shingles(b))
+}
+
+fn overlap(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() && b.is_empty() {
         return 1.0;
     }
@@ -91,67 +113,114 @@ pub fn similarity(a: &str, b: &str) -> f64 {
 }
 
 /// For each hash function the least value over the shingles: the upper half of (multiplier · shingle + offset).
-fn signature(text: &str, functions: &[(u64, u64); HASHES]) -> Option<[u32; HASHES]> {
-    let shingles = shingles(text);
+fn signature(shingles: &[u64]) -> [u32; HASHES] {
     let mut least = [u32::MAX; HASHES];
-    for shingle in &shingles {
-        for (least, (multiplier, offset)) in least.iter_mut().zip(functions) {
+    for shingle in shingles {
+        for (least, (multiplier, offset)) in least.iter_mut().zip(&*FUNCTIONS) {
             *least = (*least).min((shingle.wrapping_mul(*multiplier).wrapping_add(*offset) >> 32) as u32);
         }
     }
-    (!shingles.is_empty()).then_some(least)
+    least
 }
 
-fn functions() -> [(u64, u64); HASHES] {
+static FUNCTIONS: LazyLock<[(u64, u64); HASHES]> = LazyLock::new(|| {
     let stream = Stream::new(0, "near duplicates", "minhash");
     std::array::from_fn(|i| {
         let [a, b, c, d] = stream.block(0, i as u64);
         ((u64::from(a) << 32 | u64::from(b)) | 1, u64::from(c) << 32 | u64::from(d))
     })
-}
+});
 
-/// For every document the place of the first of its group (its own, where it is the first). Groups are the connected
-/// components of pairs at least `threshold` similar.
-pub fn first_copies(documents: &[Document], threshold: f64) -> Vec<usize> {
-    clusters(documents, threshold).of.into_iter().map(|first| first as usize).collect()
-}
+/// Candidate pairs compared at once.
+const BATCH: usize = 1 << 12;
+/// Pairs that turned out not to be near are remembered, since most meet in several bands; so many at the most.
+const REMEMBERED: usize = 1 << 20;
 
-/// The same with the size of each group.
-pub fn clusters(documents: &[Document], threshold: f64) -> Clusters {
-    let functions = functions();
-    let signatures = parallel::map(documents.len(), |i| signature(&documents[i].text, &functions));
-    let pairs = candidates(&signatures);
-    let near = parallel::map(pairs.len(), |k| {
-        let (a, b) = pairs[k];
-        similarity(&documents[a].text, &documents[b].text) >= threshold
-    });
-    let mut groups = Groups::new(documents.len());
-    for (&(a, b), _) in pairs.iter().zip(&near).filter(|(_, near)| **near) {
-        groups.join(a as u32, b as u32);
-    }
-    groups.clusters()
-}
+impl Near {
+    /// Bytes of a key: the band, and the hash of its rows.
+    pub(super) const KEY: usize = 1 + 8;
 
-/// Pairs that share a band: each document with the first of its bucket and with the one before it there.
-fn candidates(signatures: &[Option<[u32; HASHES]>]) -> Vec<(usize, usize)> {
-    let per_band = parallel::map(BANDS, |band| {
-        let key = |signature: &[u32; HASHES]| {
-            signature[band * ROWS..][..ROWS].iter().fold(0, |h: u64, &v| mix(h.rotate_left(7) ^ u64::from(v)))
-        };
-        let keyed = signatures.iter().enumerate().filter_map(|(i, s)| Some((key(s.as_ref()?), i)));
-        let mut keyed: Vec<(u64, usize)> = keyed.collect();
-        keyed.sort_unstable();
-        let mut pairs = Vec::new();
-        for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
-            for k in 1..bucket.len() {
-                pairs.push((bucket[0].1, bucket[k].1));
-                pairs.push((bucket[k - 1].1, bucket[k].1));
+    /// A key for each band, none for a text without words; and its shingles, by which candidates are compared.
+    pub(super) fn mark(&self, text: &str, mut each: impl FnMut(&[u8])) -> Vec<u8> {
+        let shingles = shingles(text);
+        if !shingles.is_empty() {
+            for (band, rows) in signature(&shingles).chunks_exact(ROWS).enumerate() {
+                let hash = rows.iter().fold(0, |h: u64, &v| mix(h.rotate_left(7) ^ u64::from(v)));
+                let mut key = [band as u8; Self::KEY];
+                key[1..].copy_from_slice(&hash.to_be_bytes());
+                each(&key);
             }
         }
-        pairs
-    });
-    let mut pairs: Vec<(usize, usize)> = per_band.into_iter().flatten().collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    pairs
+        shingles.iter().flat_map(|shingle| shingle.to_le_bytes()).collect()
+    }
+
+    /// The similarity of two texts by what [`mark`](Self::mark) said of them.
+    pub(super) fn similarity(a: &[u8], b: &[u8]) -> f64 {
+        let shingles = |bytes: &[u8]| -> Vec<u64> {
+            bytes.chunks_exact(8).map(|shingle| u64::from_le_bytes(shingle.try_into().expect("eight bytes"))).collect()
+        };
+        overlap(&shingles(a), &shingles(b))
+    }
+
+    /// Joins documents that meet in a band (records of key and number) and are near. Each is compared with the first of its
+    /// bucket and with the one before it there, unless they are together already: that changes no group.
+    pub(super) fn join(&self, records: Sorter, details: &Details, groups: &mut Groups) -> Result<(), FileError> {
+        let mut candidates =
+            Candidates { near: self, details, groups, apart: FxHashSet::default(), waiting: Vec::new() };
+        // The key of a bucket, its first document and the last one seen.
+        let mut bucket: Option<(Vec<u8>, u32, u32)> = None;
+        let mut sorted = records.finish()?;
+        while let Some(record) = sorted.next()? {
+            let (key, number) = record.split_at(Self::KEY);
+            let number = u32::from_be_bytes(number.try_into().expect("four bytes"));
+            match &mut bucket {
+                Some((last, first, before)) if last == key => {
+                    candidates.meet(*first, number)?;
+                    candidates.meet(*before, number)?;
+                    *before = number;
+                }
+                _ => bucket = Some((key.to_vec(), number, number)),
+            }
+        }
+        candidates.settle()
+    }
+}
+
+/// Pairs that met in a band, on their way to being compared.
+struct Candidates<'a> {
+    near: &'a Near,
+    details: &'a Details<'a>,
+    groups: &'a mut Groups,
+    apart: FxHashSet<(u32, u32)>,
+    waiting: Vec<(u32, u32)>,
+}
+
+impl Candidates<'_> {
+    fn meet(&mut self, a: u32, b: u32) -> Result<(), FileError> {
+        if self.groups.first(a) != self.groups.first(b) && !self.apart.contains(&(a, b)) {
+            self.waiting.push((a, b));
+        }
+        if self.waiting.len() >= BATCH { self.settle() } else { Ok(()) }
+    }
+
+    fn settle(&mut self) -> Result<(), FileError> {
+        let mut pairs = std::mem::take(&mut self.waiting);
+        pairs.sort_unstable();
+        pairs.dedup();
+        let (near, details) = (self.near, self.details);
+        let compared = parallel::map(pairs.len(), |k| {
+            let (a, b) = pairs[k];
+            Ok::<_, FileError>(Near::similarity(&details(a)?, &details(b)?) >= near.threshold)
+        });
+        if self.apart.len() > REMEMBERED {
+            self.apart.clear();
+        }
+        for ((a, b), near) in pairs.into_iter().zip(compared) {
+            match near? {
+                true => self.groups.join(a, b),
+                false => drop(self.apart.insert((a, b))),
+            }
+        }
+        Ok(())
+    }
 }

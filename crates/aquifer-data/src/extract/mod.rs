@@ -21,7 +21,6 @@ mod tags;
 mod text;
 mod words;
 
-use crate::parallel;
 use aquifer_corpus::Document;
 use parse::{Attribute, Page};
 use serde::{Deserialize, Serialize};
@@ -58,23 +57,6 @@ pub fn extract(html: &str, format: Format) -> Extracted {
 pub fn is_page(document: &Document) -> bool {
     let media = document.metadata.get("content_type").and_then(|media| media.as_str());
     matches!(media, Some("text/html" | "application/xhtml+xml"))
-}
-
-/// The document of a page: its main text, and its title among the metadata.
-pub fn document(page: &Document, format: Format) -> Document {
-    let Extracted { text, title } = extract(&page.text, format);
-    let mut metadata = page.metadata.clone();
-    metadata.shift_remove("content_type");
-    if let Some(title) = title {
-        metadata.entry("title").or_insert(title.into());
-    }
-    Document { id: page.id.clone(), text, metadata }
-}
-
-/// The main texts of all pages, in parallel; other documents as they are.
-pub fn documents(documents: Vec<Document>, format: Format) -> Vec<Document> {
-    let pages = parallel::map(documents.len(), |i| is_page(&documents[i]).then(|| document(&documents[i], format)));
-    documents.into_iter().zip(pages).map(|(document, page)| page.unwrap_or(document)).collect()
 }
 
 fn title(page: &Page) -> Option<String> {

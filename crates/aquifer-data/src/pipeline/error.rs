@@ -56,6 +56,9 @@ pub enum PipelineError {
     /// A condition that is none.
     #[error(transparent)]
     Condition(#[from] super::ConditionError),
+    /// A score to choose by that no document has.
+    #[error("no document has a number in `{0}` of its metadata: name another field as `score`")]
+    NoScore(String),
     /// More documents than one barrier can compare.
     #[error("more than 4,294,967,295 documents met a barrier: run the dumps one by one")]
     TooMany,

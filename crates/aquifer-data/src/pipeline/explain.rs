@@ -6,9 +6,9 @@ use super::{PipelineError, columns};
 use crate::rules::{Bound, Page, Value};
 use aquifer_corpus::{Document, read_files};
 use aquifer_record::Stop;
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
+use arrow_array::{Array, RecordBatch};
 use serde::Serialize;
 
 /// A document's way through a pipeline.
@@ -91,7 +91,7 @@ impl Pipeline {
             Explained { id: document.id.clone(), file: file.name.clone(), dropped_by: None, stages: Vec::new() };
         for (at, segment) in self.segments.iter().enumerate() {
             if let Some(barrier) = &segment.barrier
-                && let Some(decision) = self.decision(at, part, row)?
+                && let Some(decision) = self.decision(at, part, row, barrier.columns().len())?
             {
                 let (values, _) = barrier.ask(decision);
                 let columns = barrier.columns().iter().zip(values);
@@ -106,18 +106,15 @@ impl Pipeline {
     }
 
     /// What a barrier decided about the document in this row, if it met it.
-    fn decision(&self, at: usize, part: usize, row: u64) -> Result<Option<Decision>, PipelineError> {
+    fn decision(&self, at: usize, part: usize, row: u64, columns: usize) -> Result<Option<Decision>, PipelineError> {
         let (_, tables) = columns::read(&self.layout.columns(at, part), None)?;
         let find = |table: &RecordBatch| {
             let rows = table.column(1).as_primitive::<UInt64Type>().values();
             let i = rows.binary_search(&row).ok()?;
-            let number = |column: usize| table.column(column).as_primitive::<Float64Type>().value(i);
-            let first = columns::BEFORE;
-            Some(Decision {
-                cluster: number(first) as u64,
-                size: number(first + 1) as u64,
-                copy: number(first + 2) > 0.0,
-            })
+            let value = |at: usize| table.column(columns::BEFORE + at).as_primitive::<Float64Type>();
+            let number = |at: usize| value(at).value(i);
+            let similarity = (columns > 3 && value(3).is_valid(i)).then(|| number(3));
+            Some(Decision { cluster: number(0) as u64, size: number(1) as u64, copy: number(2) > 0.0, similarity })
         };
         Ok(tables.iter().find_map(find))
     }
@@ -145,7 +142,7 @@ impl Explained {
             found.push(one);
         }
         let before = document.text.chars().count();
-        let edited = answer.change(&mut document).then(|| (before, document.text.chars().count()));
+        let edited = answer.change(&mut document).map(|_| (before, document.text.chars().count()));
         self.step(stage.name(), found, edited);
         document
     }

@@ -20,6 +20,7 @@
 
 mod barrier;
 mod columns;
+mod copies;
 mod cut;
 mod error;
 mod explain;
@@ -33,6 +34,7 @@ mod segment;
 mod spread;
 mod tally;
 
+pub use copies::Duplicate;
 pub use cut::{Condition, ConditionError, Cut, CutOutcome};
 pub use error::PipelineError;
 pub use explain::{Explained, Measured, Step};

@@ -25,6 +25,13 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset { name: "code", about: "source files by the rules of The Stack", text: include_str!("presets/code.toml") },
     Preset { name: "books", about: "books and other long texts", text: include_str!("presets/books.toml") },
+    Preset { name: "web", about: "web pages in any language, by few rules", text: include_str!("presets/web.toml") },
+    Preset {
+        name: "short",
+        about: "short documents: without notices and noise",
+        text: include_str!("presets/short.toml"),
+    },
+    Preset { name: "plain", about: "any text: broken encodings put right", text: include_str!("presets/plain.toml") },
 ];
 
 #[cfg(test)]
@@ -35,7 +42,7 @@ mod tests {
     #[test]
     fn every_preset_is_a_recipe() {
         for preset in PRESETS {
-            Recipe::parse(preset.text, preset.name).unwrap();
+            assert_eq!(Recipe::preset(preset.name), Some(Recipe::parse(preset.text, preset.name).unwrap()));
         }
     }
 }

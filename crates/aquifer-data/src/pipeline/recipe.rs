@@ -1,7 +1,7 @@
 //! `pipeline.toml`: what is done to documents, in order.
 
-use super::PipelineError;
 use super::barrier::Barrier;
+use super::{PRESETS, PipelineError};
 use crate::rules::{RuleError, Stage};
 use aquifer_corpus::ReadOptions;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,18 @@ impl Recipe {
         }
         recipe.segments()?;
         Ok(recipe)
+    }
+
+    /// One of the [`PRESETS`](super::PRESETS); `None` for a name there is not.
+    pub fn preset(name: &str) -> Option<Self> {
+        let preset = PRESETS.iter().find(|preset| preset.name == name)?;
+        Some(Recipe::parse(preset.text, name).expect("presets are recipes, as their test shows"))
+    }
+
+    /// The same with this stage at its end.
+    pub fn then<'a>(mut self, stage: impl IntoIterator<Item = (&'a str, toml::Value)>) -> Self {
+        self.stages.push(stage.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+        self
     }
 
     /// The recipe as TOML, all that was left out written down.

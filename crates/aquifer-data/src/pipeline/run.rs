@@ -5,7 +5,7 @@ use super::part::Work;
 use super::recipe::{Recipe, Segment};
 use super::tally::{Sample, StageTally, Tally};
 use super::{PipelineError, columns};
-use aquifer_corpus::{Document, InputFile, ReadOptions, input_files, read_documents};
+use aquifer_corpus::{Document, InputFile, ReadError, ReadOptions, input_files, read_documents};
 use aquifer_record::data::{DataReport, Example, Skipped, Stage};
 use aquifer_record::progress::Unit;
 use aquifer_record::run::RunFolder;
@@ -234,7 +234,7 @@ impl Pipeline {
     /// Adds up what the parts say, and removes what is of no more use.
     fn finish(&self) -> Result<Outcome, PipelineError> {
         let mut report = DataReport::default();
-        let mut size = None;
+        let (mut size, mut read, mut skips) = (None, 0, Vec::new());
         for (at, segment) in self.segments.iter().enumerate() {
             let mut tally: Option<Tally> = None;
             for part in 0..self.files.len() {
@@ -257,15 +257,19 @@ impl Pipeline {
             }));
             let names = segment.barrier.iter().map(|barrier| barrier.name());
             let names = names.chain(segment.stages.iter().map(|stage| stage.name()));
-            report.stages.extend(names.zip(tally.stages).map(|(name, stage)| reported(name, stage)));
-            report.skipped_total += tally.skipped;
-            let skips = tally.skips.into_iter().map(|s| {
-                let at = s.line.map_or(s.file.clone(), |line| format!("{}:{line}", s.file));
-                Skipped { at, why: s.reason }
-            });
-            report.skipped.extend(skips);
+            let stages = names.zip(&tally.stages).map(|(name, stage)| reported(name, stage.clone()));
+            report.stages.extend(stages);
+            if at == 0 {
+                read = tally.kept.documents + tally.stages.iter().flat_map(|stage| stage.reasons.values()).sum::<u64>();
+                report.skipped_total = tally.skipped;
+                report.skipped = tally.skips.iter().map(skipped).collect();
+                skips = tally.skips;
+            }
             size = Some(tally.kept);
             report.kept = tally.samples.0.into_iter().map(example).collect();
+        }
+        if read == 0 {
+            return Err(ReadError::NothingReadable { count: report.skipped_total, first: skips }.into());
         }
         report.splits.insert("documents".to_owned(), size.unwrap_or_default());
         report.source = format!("{} files", self.files.len());
@@ -311,6 +315,11 @@ fn find(paths: &[PathBuf]) -> Result<Vec<InputFile>, PipelineError> {
     Ok(files)
 }
 
+fn skipped(row: &aquifer_corpus::Skipped) -> Skipped {
+    let at = row.line.map_or(row.file.clone(), |line| format!("{}:{line}", row.file));
+    Skipped { at, why: row.reason.clone() }
+}
+
 fn example(sample: Sample) -> Example {
     Example { id: sample.id, why: sample.why, text: sample.text }
 }
@@ -324,6 +333,7 @@ fn reported(name: &str, tally: StageTally) -> Stage {
         output: tally.output,
         reasons: tally.reasons,
         repaired: tally.edited,
+        repairs: tally.edits,
         examples,
         ..Stage::default()
     }

@@ -40,7 +40,7 @@ pub(super) fn pass(
                 stage.drop(&document.id, &verdict, &document.text);
                 (broken, dropped) = (Some(verdict), Some(document.clone()));
             }
-            None => stage.leave(document.text.len(), false),
+            None => stage.leave(document.text.len()),
         }
     }
     for (stage, tally) in segment.stages.iter().zip(stages) {
@@ -65,9 +65,12 @@ pub(super) fn pass(
             dropped = Some(document.clone());
             broken = Some(verdict);
         }
-        let edited = answer.change(&mut document);
+        let before = answer.change(&mut document);
         if broken.is_none() {
-            tally.leave(document.text.len(), edited);
+            tally.leave(document.text.len());
+            if let Some(before) = before {
+                tally.edit(&document.id, &answer.edits, &before, &document.text);
+            }
         }
     }
     let row = Row { id: document.id.clone(), row, bytes, values, verdict: broken.as_ref().map(|b| b.column.clone()) };

@@ -38,9 +38,11 @@ pub(super) struct StageTally {
     pub(super) output: Size,
     /// Documents whose text it changed.
     pub(super) edited: u64,
+    /// The same by what was done; one may count under several.
+    pub(super) edits: BTreeMap<String, u64>,
     /// Documents dropped, by column.
     pub(super) reasons: BTreeMap<String, u64>,
-    /// A few of them for each.
+    /// A few of them for each, and of those that were edited.
     pub(super) samples: BTreeMap<String, Samples>,
 }
 
@@ -66,14 +68,27 @@ impl Samples {
         self.0.truncate(SAMPLES);
     }
 
-    fn add(&mut self, id: &str, why: impl FnOnce() -> String, text: &str) {
+    fn add(&mut self, id: &str, why: impl FnOnce() -> String, text: impl FnOnce() -> String) {
         let lot = lot(id);
-        self.put(lot, || Sample { lot, id: id.to_owned(), why: why(), text: text.chars().take(SHOWN).collect() });
+        self.put(lot, || Sample { lot, id: id.to_owned(), why: why(), text: text() });
     }
 
     fn merge(&mut self, other: Samples) {
         other.0.into_iter().for_each(|sample| self.put(sample.lot, || sample));
     }
+}
+
+fn beginning(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
+/// Where two texts begin to differ, with a little of what stands before it: `before → now`.
+fn around_the_change(before: &str, now: &str) -> String {
+    const LEAD: usize = 20;
+    const EACH: usize = 120;
+    let same = before.chars().zip(now.chars()).take_while(|(a, b)| a == b).count();
+    let piece = |text: &str| text.chars().skip(same.saturating_sub(LEAD)).take(EACH).collect::<String>();
+    format!("{} → {}", piece(before), piece(now))
 }
 
 /// FNV-1a, finished as SplitMix64 does, so that alike ids lie far apart.
@@ -88,14 +103,23 @@ impl StageTally {
         add(&mut self.input, bytes);
     }
 
-    pub(super) fn leave(&mut self, bytes: usize, edited: bool) {
+    pub(super) fn leave(&mut self, bytes: usize) {
         add(&mut self.output, bytes);
-        self.edited += u64::from(edited);
+    }
+
+    /// The text of this document was another one `before`.
+    pub(super) fn edit(&mut self, id: &str, edits: &[&'static str], before: &str, now: &str) {
+        self.edited += 1;
+        for &what in edits {
+            *self.edits.entry(what.to_owned()).or_default() += 1;
+            let samples = self.samples.entry(what.to_owned()).or_default();
+            samples.add(id, || what.to_owned(), || around_the_change(before, now));
+        }
     }
 
     pub(super) fn drop(&mut self, id: &str, broken: &Broken, text: &str) {
         *self.reasons.entry(broken.column.clone()).or_default() += 1;
-        self.samples.entry(broken.column.clone()).or_default().add(id, || broken.to_string(), text);
+        self.samples.entry(broken.column.clone()).or_default().add(id, || broken.to_string(), || beginning(text));
     }
 }
 
@@ -106,7 +130,7 @@ impl Tally {
 
     pub(super) fn keep(&mut self, id: &str, text: &str) {
         add(&mut self.kept, text.len());
-        self.samples.add(id, String::new, text);
+        self.samples.add(id, String::new, || beginning(text));
     }
 
     pub(super) fn skip(&mut self, skipped: aquifer_corpus::Skipped) {
@@ -132,6 +156,7 @@ impl Tally {
             sum(&mut mine.input, stage.input);
             sum(&mut mine.output, stage.output);
             mine.edited += stage.edited;
+            stage.edits.into_iter().for_each(|(what, count)| *mine.edits.entry(what).or_default() += count);
             stage.reasons.into_iter().for_each(|(reason, count)| *mine.reasons.entry(reason).or_default() += count);
             stage.samples.into_iter().for_each(|(reason, s)| mine.samples.entry(reason).or_default().merge(s));
         }

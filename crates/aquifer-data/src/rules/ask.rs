@@ -114,12 +114,14 @@ pub struct Asked<'a> {
     pub(super) broken: Option<usize>,
     pub(super) text: Option<String>,
     pub(super) metadata: Vec<(String, Option<serde_json::Value>)>,
+    pub(super) edits: Vec<&'static str>,
 }
 
 impl<'a> Asked<'a> {
     /// Asks for every value, or, unless `all`, for those up to the first that breaks its bound.
     pub(super) fn new(bounds: &'a [Bound], all: bool) -> Self {
-        Asked { bounds, all, values: vec![None; bounds.len()], broken: None, text: None, metadata: Vec::new() }
+        let values = vec![None; bounds.len()];
+        Asked { bounds, all, values, broken: None, text: None, metadata: Vec::new(), edits: Vec::new() }
     }
 
     /// A number for the column of this index.
@@ -135,6 +137,11 @@ impl<'a> Asked<'a> {
     /// The text as it goes on from here: a new version, which later rules measure.
     pub fn text(&mut self, text: String) {
         self.text = Some(text);
+    }
+
+    /// Says what was done to the text, for people: `control characters`.
+    pub fn edited(&mut self, what: &'static str) {
+        self.edits.push(what);
     }
 
     /// Sets a field of the metadata, or removes it.

@@ -130,6 +130,7 @@ impl Rule for C4Quality {
         let now = strip(&joined);
         if now != text {
             ask.text(now.to_owned());
+            ask.edited("lines and citations taken out");
         }
         ControlFlow::Continue(())
     }

@@ -28,6 +28,16 @@ pub(super) fn is_symbol(c: char) -> bool {
     }
 }
 
+/// Whether most letters are of a script written without spaces.
+pub(super) fn spaceless(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic());
+    let (all, without) = letters.fold((0_usize, 0_usize), |(all, without), c| {
+        let without_spaces = u32::from(c) >= 0x0E00 && !matches!(u32::from(c), 0x1100..=0x2FFF | 0xAC00..=0xD7AF);
+        (all + 1, without + usize::from(without_spaces))
+    });
+    without * 2 > all
+}
+
 /// Python's `str.strip()`.
 pub(super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)

@@ -4,8 +4,7 @@
 //! <https://arxiv.org/abs/2107.03374>, section 3.1.
 
 use super::characters::length;
-use super::{Asked, Bound, Column, Page, Rule, RuleError, options};
-use crate::filters::share;
+use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use std::ops::{ControlFlow, Range};
 
 /// Lengths of lines, share of letters and digits, a notice of generation.

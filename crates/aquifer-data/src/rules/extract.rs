@@ -29,6 +29,7 @@ impl Rule for Extract {
         let found = extract::extract(page.text(), self.format);
         ask.number(0, found.text.chars().count() as f64)?;
         ask.text(found.text);
+        ask.edited("main text");
         ask.metadata("content_type", None);
         if let Some(title) = found.title.filter(|_| !page.document().metadata.contains_key("title")) {
             ask.metadata("title", Some(title.into()));

@@ -31,11 +31,14 @@ mod gopher_quality;
 mod gopher_repetition;
 mod ngrams;
 mod noise;
+mod notices;
 mod options;
 mod page;
 pub mod perplexity;
+mod repair;
 mod repeated;
 mod stage;
+mod turns;
 
 pub use ask::{Asked, Bound, Column, Value};
 pub(crate) use options::most_alike;
@@ -43,7 +46,6 @@ pub use options::{RuleError, options};
 pub use page::Page;
 pub use stage::{Answer, Broken, Stage};
 
-use crate::filters::share;
 use std::ops::{ControlFlow, Range};
 
 /// A function from a document to named values.
@@ -61,6 +63,10 @@ pub trait Rule: Send + Sync {
     }
 }
 
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
 /// A rule that can be asked for by name.
 pub struct Known {
     /// As it stands in recipes.
@@ -74,6 +80,12 @@ pub struct Known {
 /// Every rule there is, in the order of this list.
 pub static RULES: &[Known] = &[
     Known { name: "extract", about: "the main text of a page", build: extract::build },
+    Known {
+        name: "repair",
+        about: "puts broken encodings right: misread UTF-8, marks, controls",
+        build: repair::build,
+    },
+    Known { name: "notices", about: "takes out cookie notices, navigation, copyright", build: notices::build },
     Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build },
     Known {
         name: "gopher_repetition",

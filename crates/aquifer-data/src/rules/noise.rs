@@ -1,7 +1,7 @@
 //! Text that is no language at all: symbols, digits, keyboard noise, one line over and over.
 
-use super::{Asked, Bound, Column, Page, Rule, RuleError, options};
-use crate::filters::{share, spaceless};
+use super::characters::spaceless;
+use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -17,6 +17,7 @@ pub(super) fn build(table: toml::Table) -> Result<Box<dyn Rule>, RuleError> {
 const LETTERS: usize = 0;
 const WORD_LENGTH: usize = 1;
 const REPEATED_LINES: usize = 2;
+const CHARACTERS: usize = 3;
 
 impl Rule for Noise {
     fn columns(&self) -> Vec<Column> {
@@ -28,6 +29,7 @@ impl Rule for Noise {
                 "share of lines that were there before, of four or more",
                 Bound::at_most(0.5),
             ),
+            Column::new("characters", "visible characters", Bound::anything()),
         ]
     }
 
@@ -44,6 +46,6 @@ impl Rule for Noise {
             let distinct = lines.iter().collect::<HashSet<_>>().len();
             ask.number(REPEATED_LINES, share(lines.len() - distinct, lines.len()))?;
         }
-        ControlFlow::Continue(())
+        ask.number(CHARACTERS, visible as f64)
     }
 }

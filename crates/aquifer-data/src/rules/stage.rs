@@ -26,11 +26,13 @@ pub struct Answer {
     pub text: Option<String>,
     /// Fields of the metadata that it sets, or removes.
     pub metadata: Vec<(String, Option<serde_json::Value>)>,
+    /// What was done to the text, for people.
+    pub edits: Vec<&'static str>,
 }
 
 impl Answer {
-    /// Changes the document as the rule says; whether its text is another one now.
-    pub fn change(&mut self, document: &mut Document) -> bool {
+    /// Changes the document as the rule says; returns the text it had before, if it has another one now.
+    pub fn change(&mut self, document: &mut Document) -> Option<String> {
         for (key, value) in std::mem::take(&mut self.metadata) {
             match value {
                 Some(value) => drop(document.metadata.insert(key, value)),
@@ -38,11 +40,8 @@ impl Answer {
             }
         }
         match self.text.take() {
-            Some(text) if text != document.text => {
-                document.text = text;
-                true
-            }
-            _ => false,
+            Some(text) if text != document.text => Some(std::mem::replace(&mut document.text, text)),
+            _ => None,
         }
     }
 }
@@ -139,7 +138,7 @@ impl Stage {
             let value = ask.values[column].clone()?;
             Some(Broken { column: self.names[column].clone(), value, bound: self.bounds[column].clone() })
         });
-        Answer { values: ask.values, verdict, text: ask.text, metadata: ask.metadata }
+        Answer { values: ask.values, verdict, text: ask.text, metadata: ask.metadata, edits: ask.edits }
     }
 
     /// Where in the text a column's value comes from.

@@ -1,12 +1,11 @@
 //! `aquifer data clean`
 
-use super::{Change, Input, check_new, go_on};
+use super::one_file::{Done, OneFile};
+use super::{Change, Input, check_new};
 use crate::context::Context;
-use crate::input::Work;
-use aquifer_corpus::write_documents;
-use aquifer_data::clean::clean;
-use aquifer_data::filters;
-use aquifer_data::prepare::size;
+use anyhow::Context as _;
+use aquifer_data::pipeline::{PRESETS, Recipe};
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +14,10 @@ use std::path::PathBuf;
 ///
 /// Always repaired: UTF-8 that was read as Latin-1 or Windows-1252 (`cafÃ©`, also twice over), byte-order marks, control
 /// characters, accents that stand apart from their letters. `--preset web` also takes out cookie notices and navigation
-/// and drops pages by the rules of Gopher and FineWeb; every dropped document keeps the rule, its value and the bound.
+/// and drops pages by rules of Gopher and FineWeb; every dropped document keeps the rule, its value and the bound.
+///
+/// This is `aquifer data run` with a preset and one file for its outcome; `aquifer data init PRESET` writes the preset's
+/// recipe to look at and to change.
 #[derive(clap::Args)]
 #[command(after_help = "Example: aquifer data clean crawl/ --preset web --out clean.jsonl.zst --dropped dropped.jsonl")]
 pub(crate) struct Args {
@@ -24,9 +26,9 @@ pub(crate) struct Args {
     /// File for the documents that stay: .jsonl, .jsonl.gz or .jsonl.zst
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
-    /// Which filters to apply after the repair
-    #[arg(long, value_enum, default_value_t = Preset::Plain)]
-    preset: Preset,
+    /// Which recipe to go by
+    #[arg(long, default_value = "plain", value_parser = presets())]
+    preset: String,
     /// File for the documents that were dropped, each with the reason in its metadata
     #[arg(long, value_name = "FILE")]
     dropped: Option<PathBuf>,
@@ -35,14 +37,9 @@ pub(crate) struct Args {
     force: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Preset {
-    /// None
-    Plain,
-    /// Pages from the web: notices, noise, repetition, quality of words and lines
-    Web,
-    /// Short documents: notices and noise only
-    Short,
+/// The presets' names as values of an option, each with what it is for.
+pub(crate) fn presets() -> PossibleValuesParser {
+    PRESETS.iter().map(|preset| clap::builder::PossibleValue::new(preset.name).help(preset.about)).into()
 }
 
 #[derive(Serialize)]
@@ -50,7 +47,7 @@ struct Outcome {
     #[serde(flatten)]
     change: Change,
     reasons: BTreeMap<String, u64>,
-    repaired: usize,
+    repaired: u64,
     repairs: BTreeMap<String, u64>,
     out: PathBuf,
 }
@@ -59,33 +56,24 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     for path in [Some(&args.out), args.dropped.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
-    let collected = args.input.read(Work::Clean, ctx)?;
-    let before = size(&collected.documents);
-    let preset = match args.preset {
-        Preset::Plain => filters::Preset::Plain,
-        Preset::Web => filters::Preset::Web,
-        Preset::Short => filters::Preset::Short,
-    };
-    let mut cleaned = clean(collected.documents, preset);
-    go_on(ctx)?;
-    write_documents(&args.out, &cleaned.kept)?;
-    let (reasons, repairs, repaired) = (cleaned.reasons(), cleaned.repairs(), cleaned.changed.len());
-    if let Some(path) = &args.dropped {
-        let dropped = std::mem::take(&mut cleaned.dropped).into_iter().map(|(verdict, mut document)| {
-            document.metadata.insert("dropped".to_owned(), serde_json::json!(verdict));
-            document
-        });
-        write_documents(path, dropped)?;
+    let recipe = Recipe::preset(&args.preset).context("the preset is one of those listed")?;
+    let dropped = args.dropped.as_deref();
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped, duplicates: None };
+    let Done { change, report } = task.run(ctx)?;
+    let mut outcome =
+        Outcome { change, reasons: BTreeMap::new(), repaired: 0, repairs: BTreeMap::new(), out: args.out };
+    for stage in report.stages {
+        outcome.reasons.extend(stage.reasons);
+        outcome.repaired += stage.repaired;
+        stage.repairs.into_iter().for_each(|(what, count)| *outcome.repairs.entry(what).or_default() += count);
     }
-    let change = Change::new(before, &cleaned.kept, collected.skipped_count);
-    ctx.say(change.line());
     if ctx.json {
-        return ctx.print_json(&Outcome { change, reasons, repaired, repairs, out: args.out });
+        return ctx.print_json(&outcome);
     }
-    for (reason, count) in &reasons {
+    for (reason, count) in &outcome.reasons {
         println!("{count:>9}  removed: {reason}");
     }
-    for (repair, count) in &repairs {
+    for (repair, count) in &outcome.repairs {
         println!("{count:>9}  repaired: {repair}");
     }
     Ok(())

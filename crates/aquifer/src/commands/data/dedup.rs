@@ -1,18 +1,18 @@
 //! `aquifer data dedup`
 
+use super::one_file::{Done, OneFile};
 use super::{Change, Input, check_new, go_on};
 use crate::context::Context;
 use crate::input::Work;
 use anyhow::ensure;
-use aquifer_corpus::{Document, write_documents};
+use aquifer_corpus::write_documents;
 use aquifer_data::dedup::bloom::{Bloom, BloomOptions};
-use aquifer_data::dedup::minhash::{MinHash, MinHashOptions};
+use aquifer_data::dedup::near;
 use aquifer_data::dedup::sentence::{SentenceDedup, SentenceOptions};
-use aquifer_data::dedup::simhash::SimHash;
 use aquifer_data::dedup::spill::Spill;
 use aquifer_data::dedup::substring::{self, Occurrences};
 use aquifer_data::dedup::trim::{Trim, Trimmed, trim};
-use aquifer_data::dedup::{DedupOptions, Deduplicated, Duplicate, Keep, Method, Standing, deduplicate, keep_one, near};
+use aquifer_data::pipeline::Recipe;
 use aquifer_data::prepare::size;
 use aquifer_text::shingles::{sentences, words};
 use aquifer_text::words::Language;
@@ -96,9 +96,9 @@ enum Stays {
 struct Outcome {
     #[serde(flatten)]
     change: Change,
-    exact: usize,
-    near: usize,
-    cut: usize,
+    exact: u64,
+    near: u64,
+    cut: u64,
     out: PathBuf,
 }
 
@@ -111,27 +111,14 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     for path in [Some(&args.out), args.duplicates.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
-    let method = method(&args, ctx)?;
-    let collected = args.input.read(Work::Dedup, ctx)?;
-    let before = size(&collected.documents);
-    let done = work(collected.documents, method, &args, ctx)?;
-    go_on(ctx)?;
-    write_documents(&args.out, &done.kept)?;
-    if let Some(path) = &args.duplicates {
-        aquifer_record::write_atomic(path, |out| {
-            for duplicate in &done.pairs {
-                serde_json::to_writer(&mut *out, duplicate)?;
-                out.write_all(b"\n")?;
-            }
-            Ok(())
-        })?;
-    }
-    let change = Change::new(before, &done.kept, collected.skipped_count);
-    ctx.say(change.line());
-    let Done { exact, near, cut, .. } = done;
+    let outcome = match trimming(&args, ctx) {
+        Some(method) => cut_out(method, args, ctx)?,
+        None => leave_one(args, ctx)?,
+    };
     if ctx.json {
-        return ctx.print_json(&Outcome { change, exact, near, cut, out: args.out });
+        return ctx.print_json(&outcome);
     }
+    let Outcome { exact, near, cut, .. } = outcome;
     println!("{exact:>9}  exact duplicates\n{near:>9}  near duplicates");
     if cut > 0 {
         println!("{cut:>9}  documents with less text");
@@ -139,92 +126,77 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A method, ready to be applied.
-enum Ready {
-    /// Exact copies first, then, within this overlap, near ones; and told apart.
-    InTurn(Option<f64>),
-    Clusters(Method),
-    Near(f64),
-    Trim(Trim),
+/// Of each group of copies one document stays.
+fn leave_one(args: Args, ctx: &Context) -> anyhow::Result<Outcome> {
+    let by = if args.exact_only { By::Exact } else { args.by };
+    let names: &[&str] = match by {
+        By::Near => &["exact", "near"],
+        By::Exact => &["exact"],
+        By::Url => &["url"],
+        By::Minhash => &["minhash"],
+        _ => &["simhash"],
+    };
+    let keep = match args.keep {
+        Stays::Earliest => "earliest",
+        Stays::Longest => "longest",
+        Stays::Best => "best",
+    };
+    let mut recipe = Recipe::default();
+    for &name in names {
+        let mut stage: Vec<(&str, toml::Value)> = vec![("dedup", name.into()), ("keep", keep.into())];
+        if let Some(field) = args.score.clone().filter(|_| keep == "best") {
+            stage.push(("score", field.into()));
+        }
+        if name == "near" {
+            stage.push(("threshold", args.threshold.into()));
+        }
+        recipe = recipe.then(stage);
+    }
+    let duplicates = args.duplicates.as_deref();
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates };
+    let Done { change, report } = task.run(ctx)?;
+    let went = |exact: bool| {
+        let stages = report.stages.iter().filter(|stage| (stage.name == "exact") == exact);
+        stages.map(|stage| stage.input.documents - stage.output.documents).sum()
+    };
+    Ok(Outcome { change, exact: went(true), near: went(false), cut: 0, out: args.out })
 }
 
-fn method(args: &Args, ctx: &Context) -> anyhow::Result<Ready> {
+/// A method that cuts out what stands elsewhere, or does not tell of what a document is a copy.
+fn trimming(args: &Args, ctx: &Context) -> Option<Trim> {
     let words = words(Language::English);
     let spans = |options| {
         let sentences = sentences(Language::English);
-        Ready::Trim(Trim::Spans(SentenceDedup { options, sentences, words: words.clone() }))
+        Trim::Spans(SentenceDedup { options, sentences, words: words.clone() })
     };
-    let by = if args.exact_only { By::Exact } else { args.by };
-    let earliest = matches!(args.keep, Stays::Earliest);
-    let ready = match by {
-        By::Near if earliest => Ready::InTurn(Some(args.threshold)),
-        By::Exact if earliest => Ready::InTurn(None),
-        By::Near => Ready::Near(args.threshold),
-        By::Exact => Ready::Clusters(Method::Exact),
-        By::Url => Ready::Clusters(Method::Url),
-        By::Minhash => Ready::Clusters(Method::MinHash(MinHash::of_words(&MinHashOptions::default(), words.clone()))),
-        By::Simhash => Ready::Clusters(Method::SimHash(SimHash::default())),
+    Some(match args.by {
+        _ if args.exact_only => return None,
+        By::Near | By::Exact | By::Url | By::Minhash | By::Simhash => return None,
         By::Sentences => spans(SentenceOptions::default()),
         By::Lines => spans(SentenceOptions::lines()),
         By::Paragraphs => spans(SentenceOptions::paragraphs()),
-        By::Substrings => Ready::Trim(Trim::Substrings(args.length, Occurrences::Later)),
+        By::Substrings => Trim::Substrings(args.length, Occurrences::Later),
         By::Bloom => {
             let bytes = (ctx.memory as usize / 8).clamp(1, BloomOptions::default().bytes);
-            Ready::Trim(Trim::Bloom(Bloom::new(&BloomOptions { bytes, ..Default::default() }, words.clone())))
+            Trim::Bloom(Bloom::new(&BloomOptions { bytes, ..Default::default() }, words.clone()))
         }
-    };
-    if let Ready::Trim(_) = ready {
-        ensure!(args.duplicates.is_none(), "--duplicates lists pairs of documents, which this method does not tell");
-        ensure!(earliest, "--keep chooses among copies of a document, which this method does not tell");
-    }
-    Ok(ready)
+    })
 }
 
-struct Done {
-    kept: Vec<Document>,
-    exact: usize,
-    near: usize,
-    cut: usize,
-    pairs: Vec<Duplicate>,
-}
-
-fn work(documents: Vec<Document>, method: Ready, args: &Args, ctx: &Context) -> anyhow::Result<Done> {
+fn cut_out(mut method: Trim, args: Args, ctx: &Context) -> anyhow::Result<Outcome> {
+    ensure!(args.duplicates.is_none(), "--duplicates lists pairs of documents, which this method does not tell");
+    ensure!(
+        matches!(args.keep, Stays::Earliest),
+        "--keep chooses among copies of a document, which this method does not tell"
+    );
+    let collected = args.input.read(Work::Dedup, ctx)?;
+    let input = size(&collected.documents);
     // An eighth: the documents are in memory too.
     let spill = Spill::to_temporary(ctx.memory as usize / 8);
-    let clusters = match method {
-        Ready::InTurn(near) => {
-            let Deduplicated { kept, exact, near } =
-                deduplicate(documents, &DedupOptions { exact: true, near }, ctx.stop());
-            let (exact_count, near_count) = (exact.len(), near.len());
-            let pairs = exact.into_iter().chain(near).map(|(pair, _)| pair).collect();
-            return Ok(Done { kept, exact: exact_count, near: near_count, cut: 0, pairs });
-        }
-        Ready::Trim(mut method) => {
-            let Trimmed { kept, removed, cut } = trim(documents, &mut method, &spill)?;
-            return Ok(Done { kept, exact: 0, near: removed.len(), cut, pairs: Vec::new() });
-        }
-        Ready::Near(threshold) => near::clusters(&documents, threshold),
-        Ready::Clusters(ref method) => method.clusters(&documents, spill)?,
-    };
-    let lengths: Vec<u64> = documents.iter().map(|document| document.text.len() as u64).collect();
-    let field = args.score.as_deref().unwrap_or_default();
-    let score = |document: &Document| document.metadata.get(field).and_then(|score| score.as_f64()).unwrap_or(f64::NAN);
-    let scores: Vec<f64> = documents.iter().map(score).collect();
-    let keep = match args.keep {
-        Stays::Earliest => Keep::Earliest,
-        Stays::Longest => Keep::Longest,
-        Stays::Best => Keep::Best,
-    };
-    ensure!(
-        keep != Keep::Best || documents.is_empty() || scores.iter().any(|score| !score.is_nan()),
-        "no document has a number in `{field}` of its metadata; name another field with --score"
-    );
-    let (kept, removed) =
-        keep_one(documents, &clusters, keep, Standing { lengths: &lengths, scores: &scores, roots: &[] });
-    let pairs: Vec<Duplicate> = removed.into_iter().map(|(pair, _)| pair).collect();
-    let (exact, near) = match method {
-        Ready::Clusters(Method::Exact) => (pairs.len(), 0),
-        _ => (0, pairs.len()),
-    };
-    Ok(Done { kept, exact, near, cut: 0, pairs })
+    let Trimmed { kept, removed, cut } = trim(collected.documents, &mut method, &spill)?;
+    go_on(ctx)?;
+    write_documents(&args.out, &kept)?;
+    let change = Change { input, output: size(&kept), skipped: collected.skipped_count };
+    ctx.say(change.line());
+    Ok(Outcome { change, exact: 0, near: removed.len() as u64, cut: cut as u64, out: args.out })
 }

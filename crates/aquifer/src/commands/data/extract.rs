@@ -1,11 +1,9 @@
 //! `aquifer data extract`
 
-use super::{Change, Input, check_new, go_on};
+use super::one_file::{Done, OneFile};
+use super::{Change, Input, check_new};
 use crate::context::Context;
-use crate::input::Work;
-use aquifer_corpus::{Document, write_documents};
-use aquifer_data::extract::{self, Format};
-use aquifer_data::prepare::size;
+use aquifer_data::pipeline::Recipe;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -41,27 +39,23 @@ enum As {
 struct Outcome {
     #[serde(flatten)]
     change: Change,
-    pages: usize,
-    without_text: usize,
+    pages: u64,
+    without_text: u64,
     out: PathBuf,
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     check_new(&args.out, args.force)?;
-    let collected = args.input.read(Work::Clean, ctx)?;
-    let before = size(&collected.documents);
     let format = match args.format {
-        As::Text => Format::Text,
-        As::Markdown => Format::Markdown,
+        As::Text => "text",
+        As::Markdown => "markdown",
     };
-    let pages = collected.documents.iter().filter(|document| extract::is_page(document)).count();
-    let extracted = extract::documents(collected.documents, format);
-    let (kept, empty): (Vec<Document>, Vec<Document>) = extracted.into_iter().partition(|d| !d.text.is_empty());
-    go_on(ctx)?;
-    write_documents(&args.out, &kept)?;
-    let change = Change::new(before, &kept, collected.skipped_count);
-    ctx.say(change.line());
-    let without_text = empty.len();
+    let recipe = Recipe::default().then([("rule", "extract".into()), ("format", format.into())]);
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates: None };
+    let Done { change, report } = task.run(ctx)?;
+    let stage = report.stages.first();
+    let without_text = stage.map_or(0, |stage| stage.reasons.values().sum());
+    let pages = without_text + stage.map_or(0, |stage| stage.repaired);
     if ctx.json {
         return ctx.print_json(&Outcome { change, pages, without_text, out: args.out });
     }

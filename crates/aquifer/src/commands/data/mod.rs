@@ -6,6 +6,7 @@ pub(crate) mod dedup;
 pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod init;
+mod one_file;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod shard;
@@ -14,10 +15,11 @@ pub(crate) mod stats;
 pub(crate) mod train_classifier;
 pub(crate) mod train_ngram;
 
+pub(crate) use clean::presets;
+
 use crate::context::Context;
 use crate::input::{self, Work};
-use aquifer_corpus::{Collected, Document, ReadOptions};
-use aquifer_data::prepare::size;
+use aquifer_corpus::{Collected, ReadOptions, Skipped};
 use aquifer_record::data::Size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -82,13 +84,21 @@ impl Input {
         let options = ReadOptions { text_field: self.text_field.clone(), ..ReadOptions::default() };
         let all = input::collect(&self.inputs, &options, work, ctx)?;
         go_on(ctx)?;
-        for skipped in all.skipped.iter().take(5) {
-            ctx.say(format!("skipped {skipped}"));
-        }
-        if all.skipped_count > 5 {
-            ctx.say(format!("skipped {} more", all.skipped_count - 5));
-        }
+        say_skipped(all.skipped.iter(), all.skipped_count, ctx);
         Ok(all)
+    }
+
+    /// The same as files, standard input put down in `folder`; and what of it had to be skipped.
+    fn files(&self, folder: &Path, ctx: &Context) -> anyhow::Result<(Vec<PathBuf>, Vec<Skipped>)> {
+        input::put_down(&self.inputs, folder, self.text_field.as_deref(), None, ctx)
+    }
+}
+
+/// The first few one by one, the rest counted.
+fn say_skipped(listed: impl Iterator<Item = impl std::fmt::Display>, count: u64, ctx: &Context) {
+    listed.take(5).for_each(|skipped| ctx.say(format!("skipped {skipped}")));
+    if count > 5 {
+        ctx.say(format!("skipped {} more", count - 5));
     }
 }
 
@@ -115,10 +125,6 @@ struct Change {
 }
 
 impl Change {
-    fn new(input: Size, kept: &[Document], skipped: u64) -> Self {
-        Change { input, output: size(kept), skipped }
-    }
-
     fn line(&self) -> String {
         let Change { input, output, .. } = self;
         format!(

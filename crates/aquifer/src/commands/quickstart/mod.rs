@@ -6,6 +6,7 @@ mod source;
 mod speak;
 mod why_worse;
 
+use crate::commands::data::presets;
 use crate::commands::doctor::cpu_name;
 use crate::context::{Context, Interrupted};
 use crate::resolve::model_folder;
@@ -39,8 +40,8 @@ pub(crate) struct Args {
     /// Your own text: a .txt or .jsonl file (also .gz, .zst), a folder of them, or - for standard input
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
-    /// What is cleaned: `text` repairs encodings and removes duplicates, `web` also filters as for web pages
-    #[arg(long, value_name = "PRESET", default_value = "text", value_parser = ["text", "web"], requires = "input")]
+    /// By which recipe of `aquifer data init` your text is cleaned; duplicates go in any case
+    #[arg(long, value_name = "PRESET", default_value = "plain", value_parser = presets(), requires = "input")]
     preset: String,
     /// Go on from this model (a folder in the Hugging Face layout, or a run) instead of from nothing
     #[arg(long, value_name = "FOLDER", requires = "input")]
@@ -150,10 +151,10 @@ fn begin(args: &Args, begun: Instant, stages: &mut Stages, ctx: &Context) -> any
     let run = RunFolder::create(&args.runs, &args.name)?;
     ctx.say(format!("run folder: {}", run.path().display()));
     ctx.say("1/5 data");
-    // An empty folder would say nothing and take the name.
+    // A folder without a recipe cannot be gone on with, and takes the name.
     let material = stages
         .time("data", || source::prepare(&run, args, ctx))
-        .inspect_err(|_| drop(std::fs::remove_dir(run.path())))?;
+        .inspect_err(|_| drop(std::fs::remove_dir_all(run.path())))?;
     let work = plan::Work { run: &run, args, init_from: init_from.as_deref(), material: &material, begun };
     let plan::Planned { recipe, reasons, around } = plan::recipe(&work, stages, ctx)?;
     Ok(Begun { run, material, recipe, reasons, around })

@@ -3,19 +3,18 @@
 use super::Args;
 use super::speak::Prompt;
 use crate::context::Context;
-use crate::input::{self, Work};
-use anyhow::ensure;
-use aquifer_corpus::{Document, ReadOptions, write_documents};
-use aquifer_data::filters::Preset;
-use aquifer_data::prepare::{PrepareOptions, prepare as prepare_documents, size};
+use crate::input::{Work, put_down, room};
+use anyhow::{Context as _, ensure};
+use aquifer_corpus::{Document, write_documents};
+use aquifer_data::pipeline::RunOptions;
+use aquifer_data::prepare::{PrepareOptions, Prepared, prepare as prepare_documents, size};
 use aquifer_data::small_world::{self, World, WorldSize};
 use aquifer_data::world_report;
 use aquifer_eval::{Question, read_questions};
-use aquifer_record::data::Skipped;
 use aquifer_record::{DataReport, RunFolder, figures};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The least text that a model is trained on.
 const MIN_BYTES: u64 = 2_000;
@@ -23,6 +22,10 @@ const MIN_BYTES: u64 = 2_000;
 /// Where a run keeps what its model will be asked, for a quickstart that is taken up again.
 pub(crate) const PROMPTS: &str = "data/prompts.json";
 const QUESTIONS: &str = "data/questions.jsonl";
+/// The built-in documents as they are before anything is done to them.
+const RAW: &str = "data/world.jsonl.zst";
+/// The pipeline's own folder: `aquifer data explain` and `report` look into it.
+const PIPELINE: &str = "data/pipeline";
 
 /// What the later stages need to know about the data.
 pub(super) struct Material {
@@ -47,10 +50,11 @@ pub(super) fn prepare(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Re
 fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
     let size = if args.fast { WorldSize::Fast } else { WorldSize::Standard };
     let world = small_world::generate(&size.options(ctx.seed.unwrap_or(1)));
+    let raw = run.join(RAW);
+    write_documents(&raw, &world.documents)?;
     // Junk and boilerplate were planted, so their filters are asked for; held-out text is the world's own.
-    let options = PrepareOptions { preset: Preset::Short, held_out: 0.0, cut_bytes: None, ..PrepareOptions::default() };
-    let prepared = prepare_documents(world.documents.clone(), &options, ctx.progress(), ctx.stop());
-    ctx.go_on("stopped")?;
+    let options = PrepareOptions { held_out: 0.0, cut_bytes: None, ..options("short", ctx)? };
+    let prepared = through(&[raw], run, &options, ctx)?;
     let check = small_world::check(&world, &prepared.train);
     let mut report = prepared.report;
     report.source =
@@ -66,39 +70,48 @@ fn built_in(run: &RunFolder, args: &Args, ctx: &Context) -> anyhow::Result<Mater
 }
 
 fn own(run: &RunFolder, input: &Path, args: &Args, ctx: &Context) -> anyhow::Result<Material> {
-    let collected = input::collect(&[input.to_path_buf()], &ReadOptions::default(), Work::Quickstart, ctx)?;
-    ctx.go_on("stopped")?;
-    for skipped in collected.skipped.iter().take(3) {
+    let paths = [input.to_path_buf()];
+    let room = room(&paths, Work::Quickstart, ctx)?;
+    let (paths, lost) = put_down(&paths, &run.join("data"), None, Some((room, Work::Quickstart)), ctx)?;
+    let mut prepared = through(&paths, run, &options(&args.preset, ctx)?, ctx)?;
+    let mut report = std::mem::take(&mut prepared.report);
+    report.source = input.display().to_string();
+    report.skipped_total += lost.len() as u64;
+    for skipped in report.skipped.iter().take(3) {
+        ctx.say(format!("  skipped {}: {}", skipped.at, skipped.why));
+    }
+    for skipped in lost.iter().take(3) {
         ctx.say(format!("  skipped {skipped}"));
     }
-    let bytes = size(&collected.documents).bytes;
+    let bytes = report.stages.first().map_or(0, |stage| stage.input.bytes);
     ensure!(
         bytes >= MIN_BYTES,
         "`{}` holds {bytes} bytes of text; a model needs at least {MIN_BYTES}, and some hundred thousand to learn a style",
         input.display()
     );
-    let preset = if args.preset == "web" { Preset::Web } else { Preset::Plain };
-    let options = PrepareOptions { preset, ..PrepareOptions::default() };
-    let prepared = prepare_documents(collected.documents, &options, ctx.progress(), ctx.stop());
-    ctx.go_on("stopped")?;
     ensure!(
         !prepared.train.is_empty(),
-        "nothing is left of `{}` after cleaning; see `aquifer data clean`",
+        "nothing is left of `{}` after cleaning; `aquifer data clean --dropped FILE` says why",
         input.display()
     );
-    let mut report = prepared.report;
-    report.source = input.display().to_string();
-    report.skipped_total = collected.skipped_count;
-    report.skipped = collected
-        .skipped
-        .iter()
-        .take(20)
-        .map(|skipped| Skipped { at: String::new(), why: skipped.to_string() })
-        .collect();
     let material = finish(run, report, &prepared.train, &prepared.held_out, ctx)?;
     let prompts = own_prompts(&prepared.held_out, &prepared.train);
     run.write(PROMPTS, &prompts)?;
     Ok(Material { prompts, ..material })
+}
+
+/// This recipe, with the memory and threads of this process.
+fn options(preset: &str, ctx: &Context) -> anyhow::Result<PrepareOptions> {
+    let run = RunOptions { threads: ctx.threads, memory: ctx.memory, ..RunOptions::default() };
+    let options = PrepareOptions::preset(preset).context("the preset is one of those listed")?;
+    Ok(PrepareOptions { run, ..options })
+}
+
+/// The way through the pipeline, in the run's own folder.
+fn through(paths: &[PathBuf], run: &RunFolder, options: &PrepareOptions, ctx: &Context) -> anyhow::Result<Prepared> {
+    let prepared = prepare_documents(paths, &run.join(PIPELINE), options, ctx.progress(), ctx.stop())?;
+    ctx.go_on("stopped")?;
+    prepared.context("the pipeline did not finish")
 }
 
 /// What [`prepare`] left in a run's folder.
@@ -153,10 +166,10 @@ fn say_funnel(report: &DataReport, ctx: &Context) {
     };
     for stage in &report.stages {
         let removed = stage.input.documents.saturating_sub(stage.output.documents);
-        // Duplicates have no other reason than the stage's own name.
-        let own = stage.reasons.len() == 1 && stage.reasons.contains_key(&stage.name);
-        if removed > 0 && own {
-            ctx.say(format!("  {} {} removed", figures::count(removed), stage.name));
+        // Copies have no other reason.
+        let copies = stage.reasons.len() == 1 && stage.reasons.keys().all(|reason| reason.ends_with(".copy"));
+        if removed > 0 && copies {
+            ctx.say(format!("  {} {} duplicates removed", figures::count(removed), stage.name));
         } else if removed > 0 {
             ctx.say(format!("  {} removed: {}", figures::count(removed), counted(&stage.reasons)));
         }

@@ -3,8 +3,52 @@
 //! In the manner of C4's line rules (Raffel et al., "Exploring the Limits of Transfer Learning", 2020, section 2.2), with a
 //! list of our own in English and Chinese.
 
+use super::{Asked, Bound, Column, Page, Rule, RuleError, options, turns};
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
+
+/// Takes such lines out.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Notices {}
+
+pub(super) fn build(table: toml::Table) -> Result<Box<dyn Rule>, RuleError> {
+    Ok(Box::new(options::<Notices>(table)?))
+}
+
+impl Rule for Notices {
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::new("lines", "lines of notices and navigation", Bound::anything())]
+    }
+
+    fn measure(&self, page: &Page, ask: &mut Asked) -> ControlFlow<()> {
+        let mut count = 0;
+        let now = turns::edit(page.document(), ask, |text| match without_notices(text) {
+            Some((without, lines)) => {
+                count += lines;
+                Cow::Owned(without)
+            }
+            None => Cow::Borrowed(text),
+        });
+        if let Cow::Owned(now) = now {
+            ask.text(now);
+            ask.edited("notices");
+        }
+        ask.number(0, count as f64)
+    }
+
+    fn spans(&self, page: &Page, _column: usize) -> Vec<Range<usize>> {
+        let text = page.text();
+        let place = |line: &str| {
+            let start = line.as_ptr() as usize - text.as_ptr() as usize;
+            start..start + line.len()
+        };
+        text.lines().filter(|line| is_notice(line)).map(place).collect()
+    }
+}
+
 /// The text without such lines, and how many there were; `None` if none.
-pub fn without_notices(text: &str) -> Option<(String, usize)> {
+fn without_notices(text: &str) -> Option<(String, usize)> {
     let count = text.lines().filter(|line| is_notice(line)).count();
     (count > 0).then(|| {
         let kept: Vec<&str> = text.lines().filter(|line| !is_notice(line)).collect();
@@ -44,7 +88,7 @@ const PHRASES: &[&str] = &[
 ];
 
 /// Whether the line holds one of the phrases, or is a row of short links between bars or arrows.
-pub fn is_notice(line: &str) -> bool {
+fn is_notice(line: &str) -> bool {
     let line = line.trim();
     if line.is_empty() || line.chars().count() > LONGEST {
         return false;
