@@ -17,8 +17,6 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Work {
     /// Counting and showing.
     Look,
-    /// Finding copies.
-    Dedup,
     /// Turning them into tokens.
     Shard,
     /// Learning a vocabulary.
@@ -32,7 +30,6 @@ impl Work {
     fn name(self) -> &'static str {
         match self {
             Work::Look => "reading it",
-            Work::Dedup => "finding its duplicates",
             Work::Shard => "turning it into tokens",
             Work::Vocabulary => "learning a vocabulary from it",
             Work::Quickstart => "preparing it",
@@ -43,7 +40,6 @@ impl Work {
     fn held(self, text: &Unpacked) -> u64 {
         match self {
             Work::Look => 4 * text.bytes,
-            Work::Dedup => 6 * text.bytes,
             Work::Shard => held_bytes(text, false),
             Work::Vocabulary => held_bytes(text, true),
             // Its documents are cut before they are tokenised.

@@ -17,8 +17,7 @@ fn documents_that_do_not_fit_are_refused_before_they_are_read() {
     s.run(&["data", "clean", "plain/rows.jsonl", "--out", "packed/rows.jsonl.zst"]);
     for input in ["plain/rows.jsonl", "packed/rows.jsonl.zst", "packed"] {
         for (command, way_out) in [
-            (&["data", "dedup", input, "--by", "lines", "--out", "out.jsonl"][..], "split the input"),
-            (&["data", "shard", input, "--tokenizer", "tokenizer", "--out", "out"], "split the input"),
+            (&["data", "shard", input, "--tokenizer", "tokenizer", "--out", "out"][..], "split the input"),
             (&["tokenizer", "train", input, "--out", "out"], "give a part"),
             (&["quickstart", "--input", input, "--minutes", "0.1"], "give a part"),
         ] {
@@ -27,8 +26,8 @@ fn documents_that_do_not_fit_are_refused_before_they_are_read() {
         }
         assert!(!s.path("out.jsonl").exists() && !s.path("out").exists() && !s.path("runs/quickstart").exists());
     }
-    let lines = ["data", "dedup", "-", "--by", "lines", "--out", "out.jsonl", "--memory", "200K"];
-    let said = s.run_with(&lines, rows.as_bytes());
+    let shard = ["data", "shard", "-", "--tokenizer", "tokenizer", "--out", "out", "--memory", "200K"];
+    let said = s.run_with(&shard, rows.as_bytes());
     assert!(!said.success && said.err.contains("standard input holds more than"), "{}", said.err);
     // What goes document by document, or to disk, asks for none.
     for command in [["data", "clean"], ["data", "dedup"]] {

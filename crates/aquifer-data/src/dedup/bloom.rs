@@ -88,7 +88,7 @@ impl Bloom {
         let mut stay = Vec::with_capacity(texts.len());
         for batch in texts.chunks(1024) {
             let shingles = parallel::map(batch.len(), |i| self.shingler.shingles(batch[i]));
-            stay.extend(shingles.iter().map(|shingles| self.stays(shingles)));
+            stay.extend(shingles.iter().map(|shingles| self.met(shingles) <= self.options.threshold));
         }
         stay
     }
@@ -98,8 +98,9 @@ impl Bloom {
         &self.bits
     }
 
-    /// A document is compared with those before it and not with itself, so its shingles go in last.
-    fn stays(&mut self, shingles: &[u64]) -> bool {
+    /// The share of a document's shingles that were met before; 0 for one without. It is compared with those before it and
+    /// not with itself, so its shingles go in last.
+    pub fn met(&mut self, shingles: &[u64]) -> f64 {
         let (old, new): (Vec<u64>, Vec<u64>) =
             shingles.iter().partition(|&&shingle| (0..self.family.len()).all(|i| self.bit(self.place(i, shingle))));
         for shingle in new {
@@ -108,7 +109,7 @@ impl Bloom {
                 self.bits[place / 8] |= 1 << (place % 8);
             }
         }
-        shingles.is_empty() || old.len() as f64 / shingles.len() as f64 <= self.options.threshold
+        if shingles.is_empty() { 0.0 } else { old.len() as f64 / shingles.len() as f64 }
     }
 
     fn bit(&self, place: usize) -> bool {

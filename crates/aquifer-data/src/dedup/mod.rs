@@ -1,7 +1,7 @@
 //! Documents that are there twice: word for word, or nearly.
 //!
-//! A [`Method`] tells clusters of copies, [`Keep`] which member of each stays: neither depends on chance or threads. Methods
-//! that [trim](trim::Trim) cut out what stands elsewhere already.
+//! A [`Method`] tells clusters of copies, [`Keep`] which member of each stays: neither depends on chance or threads. Other ways
+//! ([`sentence`], [`substring`]) cut out what stands elsewhere already.
 
 pub mod bloom;
 pub mod clusters;
@@ -14,7 +14,6 @@ pub mod sentence;
 pub mod simhash;
 pub mod spill;
 pub mod substring;
-pub mod trim;
 pub mod universal;
 pub mod url;
 

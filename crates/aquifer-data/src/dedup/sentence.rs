@@ -4,7 +4,7 @@
 //! occurring more than once. Steps and their order are those of datatrove 0.10.1 (`pipeline/dedup/sentence_dedup.py`) over
 //! one rank, its quirks included where they show in the result; they are named below.
 
-use super::spill::{Sorter, Spill};
+use super::spill::{Sorted, Sorter, Spill};
 use crate::parallel;
 use aquifer_record::FileError;
 use aquifer_text::shingles::{Cuts, Hash, Simplify};
@@ -129,39 +129,17 @@ impl SentenceDedup {
         spill: &Spill,
     ) -> Result<Repeated, FileError> {
         let n = texts.len();
-        let mut by_hash = Sorter::new(8 + 4 + 4, spill.share(2));
+        let mut sorter = SpanSorter::new(spill.clone());
         let texts: Vec<&str> = texts.collect();
         for (batch, texts) in texts.chunks(BATCH).enumerate() {
             let spans = parallel::map(texts.len(), |i| self.spans(texts[i]));
             for (document, spans) in (batch * BATCH..).zip(spans) {
-                for (hash, at) in spans {
-                    let place = u64::from(document as u32) << 32 | u64::from(at);
-                    by_hash.push(&[hash.to_be_bytes(), place.to_be_bytes()].concat())?;
-                }
+                spans.into_iter().try_for_each(|(hash, at)| sorter.push(document as u32, hash, at))?;
             }
         }
-        let mut by_place = Sorter::new(8, spill.share(2));
-        let (mut last, mut rest, mut new) = (None, index, Vec::new());
-        let mut sorted = by_hash.finish()?;
-        while let Some(record) = sorted.next()? {
-            let (hash, place) = record.split_at(8);
-            let hash = u64::from_be_bytes(hash.try_into().expect("eight bytes"));
-            rest = &rest[rest.partition_point(|&indexed| indexed < hash)..];
-            let (indexed, seen) = (rest.first() == Some(&hash), last == Some(hash));
-            if indexed || seen && (index.is_empty() || !self.options.only_in_index) {
-                by_place.push(place)?;
-            }
-            if !indexed && !seen {
-                new.push(hash);
-            }
-            last = Some(hash);
-        }
-        let mut starts = vec![Vec::new(); n];
-        let mut sorted = by_place.finish()?;
-        while let Some(place) = sorted.next()? {
-            let place = u64::from_be_bytes(place.try_into().expect("eight bytes"));
-            starts[(place >> 32) as usize].push(place as u32);
-        }
+        let mut new = Vec::new();
+        let mut found = sorter.finish(index, self.options.only_in_index, |hash| new.push(hash))?;
+        let starts = (0..n as u32).map(|document| found.of(document)).collect::<Result<_, _>>()?;
         Ok(Repeated { starts, new })
     }
 
@@ -226,6 +204,85 @@ impl SentenceDedup {
             }
         }
         units
+    }
+}
+
+/// Takes the spans of documents in any order, and tells which stand earlier already.
+pub struct SpanSorter {
+    by_hash: Sorter,
+    spill: Spill,
+}
+
+impl SpanSorter {
+    /// An empty one.
+    pub fn new(spill: Spill) -> Self {
+        let spill = spill.share(2);
+        SpanSorter { by_hash: Sorter::new(8 + 4 + 4, spill.clone()), spill }
+    }
+
+    /// A span of this document that begins at this unit.
+    ///
+    /// # Errors
+    /// If sorting cannot write.
+    pub fn push(&mut self, document: u32, hash: u64, at: u32) -> Result<(), FileError> {
+        let place = u64::from(document) << 32 | u64::from(at);
+        self.by_hash.push(&[hash.to_be_bytes(), place.to_be_bytes()].concat())
+    }
+
+    /// The spans that stand earlier already, or in the index (hashes in ascending order; unless there is none, only those if
+    /// `only_in_index`). `new` is told every hash that the index has not, in ascending order.
+    ///
+    /// # Errors
+    /// If sorting cannot write or read.
+    pub fn finish(self, index: &[u64], only_in_index: bool, mut new: impl FnMut(u64)) -> Result<Starts, FileError> {
+        let mut by_place = Sorter::new(8, self.spill);
+        let (mut last, mut rest) = (None, index);
+        let mut sorted = self.by_hash.finish()?;
+        while let Some(record) = sorted.next()? {
+            let (hash, place) = record.split_at(8);
+            let hash = u64::from_be_bytes(hash.try_into().expect("eight bytes"));
+            rest = &rest[rest.partition_point(|&indexed| indexed < hash)..];
+            let (indexed, seen) = (rest.first() == Some(&hash), last == Some(hash));
+            if indexed || seen && (index.is_empty() || !only_in_index) {
+                by_place.push(place)?;
+            }
+            if !indexed && !seen {
+                new(hash);
+            }
+            last = Some(hash);
+        }
+        let mut starts = Starts { sorted: by_place.finish()?, next: None };
+        starts.advance()?;
+        Ok(starts)
+    }
+}
+
+/// Where repeated spans begin, document by document.
+pub struct Starts {
+    sorted: Sorted,
+    next: Option<u64>,
+}
+
+impl Starts {
+    /// The units of this document at which one begins, in ascending order. Documents have to be asked for in their order.
+    ///
+    /// # Errors
+    /// If a run cannot be read.
+    pub fn of(&mut self, document: u32) -> Result<Vec<u32>, FileError> {
+        let mut starts = Vec::new();
+        while let Some(place) = self.next.filter(|place| place >> 32 <= u64::from(document)) {
+            if place >> 32 == u64::from(document) {
+                starts.push(place as u32);
+            }
+            self.advance()?;
+        }
+        Ok(starts)
+    }
+
+    fn advance(&mut self) -> Result<(), FileError> {
+        let place = self.sorted.next()?;
+        self.next = place.map(|place| u64::from_be_bytes(place.try_into().expect("eight bytes")));
+        Ok(())
     }
 }
 

@@ -48,10 +48,11 @@ pub(super) fn schema(segment: &Segment) -> SchemaRef {
         Field::new(name, kind, true).with_metadata(HashMap::from(said.map(|(key, value)| (key.to_owned(), value))))
     };
     if let Some(barrier) = &segment.barrier {
-        let columns = barrier.columns();
-        fields.extend(columns.iter().map(|(name, column)| field(name, false, 0, column.about, &column.bound)));
+        let columns = barrier.column_names().iter().zip(barrier.columns());
+        fields.extend(columns.map(|(name, column)| field(name, column.label, 0, column.about, &column.bound)));
     }
-    for (version, stage) in segment.stages.iter().enumerate() {
+    let behind = usize::from(segment.barrier.is_some());
+    for (version, stage) in (behind..).zip(&segment.stages) {
         let columns = stage.column_names().iter().zip(stage.columns());
         fields.extend(columns.map(|(name, column)| field(name, column.label, version, column.about, &column.bound)));
     }

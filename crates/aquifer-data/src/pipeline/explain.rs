@@ -1,15 +1,15 @@
 //! Why a document stayed or went: every rule asked again, with the places in the text that its values come from.
 
-use super::barrier::Decision;
 use super::run::Pipeline;
 use super::{PipelineError, columns};
-use crate::rules::{Bound, Page, Value};
+use crate::rules::{Answer, Bound, Column, Page, Stage, Value};
 use aquifer_corpus::{Document, read_files};
 use aquifer_record::Stop;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use serde::Serialize;
+use std::ops::Range;
 
 /// A document's way through a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -91,12 +91,11 @@ impl Pipeline {
             Explained { id: document.id.clone(), file: file.name.clone(), dropped_by: None, stages: Vec::new() };
         for (at, segment) in self.segments.iter().enumerate() {
             if let Some(barrier) = &segment.barrier
-                && let Some(decision) = self.decision(at, part, row, barrier.columns().len())?
+                && let Some(values) = self.met(at, part, row, barrier.columns().len())?
             {
-                let (values, _) = barrier.ask(decision);
-                let columns = barrier.columns().iter().zip(values);
-                let columns = columns.map(|((name, column), value)| measured(name, column.about, value, &column.bound));
-                said.step(barrier.name(), columns.collect(), None);
+                let answer = barrier.ask_again(&document, &values);
+                let columns = barrier.column_names().iter().zip(barrier.columns());
+                document = said.step(barrier.name(), columns, answer, document, |_| Vec::new());
             }
             for stage in &segment.stages {
                 document = said.ask(stage, document);
@@ -105,59 +104,76 @@ impl Pipeline {
         Ok(said)
     }
 
-    /// What a barrier decided about the document in this row, if it met it.
-    fn decision(&self, at: usize, part: usize, row: u64, columns: usize) -> Result<Option<Decision>, PipelineError> {
+    /// What a barrier measured of the document in this row, if it met it.
+    fn met(
+        &self,
+        at: usize,
+        part: usize,
+        row: u64,
+        columns: usize,
+    ) -> Result<Option<Vec<Option<Value>>>, PipelineError> {
         let (_, tables) = columns::read(&self.layout.columns(at, part), None)?;
         let find = |table: &RecordBatch| {
             let rows = table.column(1).as_primitive::<UInt64Type>().values();
             let i = rows.binary_search(&row).ok()?;
-            let value = |at: usize| table.column(columns::BEFORE + at).as_primitive::<Float64Type>();
-            let number = |at: usize| value(at).value(i);
-            let similarity = (columns > 3 && value(3).is_valid(i)).then(|| number(3));
-            Some(Decision { cluster: number(0) as u64, size: number(1) as u64, copy: number(2) > 0.0, similarity })
+            let value = |column: &ArrayRef| {
+                let number = column.as_primitive_opt::<Float64Type>().map(|c| Value::Number(c.value(i)));
+                let label = || column.as_string_opt::<i32>().map(|c| Value::Label(c.value(i).to_owned()));
+                number.or_else(label).filter(|_| column.is_valid(i))
+            };
+            Some(table.columns()[columns::BEFORE..][..columns].iter().map(value).collect())
         };
         Ok(tables.iter().find_map(find))
     }
 }
 
 impl Explained {
-    fn step(&mut self, stage: &str, columns: Vec<Measured>, edited: Option<(usize, usize)>) {
+    /// Asks one stage, and hands the document on as it leaves it.
+    fn ask(&mut self, stage: &Stage, document: Document) -> Document {
+        let (answer, places) = {
+            let page = Page::new(&document);
+            let answer = stage.ask(&page, true);
+            let broken = |at: usize| !holds(&answer.values[at], &stage.columns()[at].bound);
+            let place = |span: Range<usize>| document.text.get(span).map(shown);
+            let places = |at: usize| stage.spans(&page, at).into_iter().take(PLACES).filter_map(place).collect();
+            let all = 0..stage.columns().len();
+            let places: Vec<Vec<String>> = all.map(|at| if broken(at) { places(at) } else { Vec::new() }).collect();
+            (answer, places)
+        };
+        let columns = stage.column_names().iter().zip(stage.columns());
+        self.step(stage.name(), columns, answer, document, |at| places[at].clone())
+    }
+
+    fn step<'a>(
+        &mut self,
+        stage: &str,
+        columns: impl Iterator<Item = (&'a String, &'a Column)>,
+        mut answer: Answer,
+        mut document: Document,
+        places: impl Fn(usize) -> Vec<String>,
+    ) -> Document {
+        let values = std::mem::take(&mut answer.values).into_iter().enumerate();
+        let measured = |((name, column), (at, value)): ((&String, &Column), (usize, Option<Value>))| Measured {
+            column: name.clone(),
+            about: column.about.to_owned(),
+            holds: holds(&value, &column.bound),
+            bound: column.bound.clone(),
+            places: places(at),
+            value,
+        };
+        let columns: Vec<Measured> = columns.zip(values).map(measured).collect();
         if self.dropped_by.is_none() && columns.iter().any(|column| !column.holds) {
             self.dropped_by = Some(stage.to_owned());
         }
-        self.stages.push(Step { stage: stage.to_owned(), columns, edited });
-    }
-
-    /// Asks one stage, and hands the document on as it leaves it.
-    fn ask(&mut self, stage: &crate::rules::Stage, mut document: Document) -> Document {
-        let page = Page::new(&document);
-        let mut answer = stage.ask(&page, true);
-        let mut found = Vec::new();
-        for (at, (value, column)) in answer.values.drain(..).zip(stage.columns()).enumerate() {
-            let mut one = measured(&stage.column_names()[at], column.about, value, &column.bound);
-            if !one.holds {
-                let spans = stage.spans(&page, at).into_iter().take(PLACES);
-                one.places = spans.filter_map(|span| document.text.get(span)).map(shown).collect();
-            }
-            found.push(one);
-        }
         let before = document.text.chars().count();
         let edited = answer.change(&mut document).map(|_| (before, document.text.chars().count()));
-        self.step(stage.name(), found, edited);
+        self.stages.push(Step { stage: stage.to_owned(), columns, edited });
         document
     }
 }
 
-fn measured(name: &str, about: &str, value: Option<Value>, bound: &Bound) -> Measured {
-    let holds = value.as_ref().is_none_or(|value| bound.holds(value));
-    Measured {
-        column: name.to_owned(),
-        about: about.to_owned(),
-        value,
-        bound: bound.clone(),
-        holds,
-        places: Vec::new(),
-    }
+fn holds(value: &Option<Value>, bound: &Bound) -> bool {
+    value.as_ref().is_none_or(|value| bound.holds(value))
 }
 
 fn shown(piece: &str) -> String {

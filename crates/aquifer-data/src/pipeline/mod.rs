@@ -20,8 +20,8 @@
 
 mod barrier;
 mod columns;
-mod copies;
 mod cut;
+mod duplicates;
 mod error;
 mod explain;
 mod flow;
@@ -34,8 +34,8 @@ mod segment;
 mod spread;
 mod tally;
 
-pub use copies::Duplicate;
 pub use cut::{Condition, ConditionError, Cut, CutOutcome};
+pub use duplicates::Duplicate;
 pub use error::PipelineError;
 pub use explain::{Explained, Measured, Step};
 pub use presets::{PRESETS, Preset};

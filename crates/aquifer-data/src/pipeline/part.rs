@@ -1,7 +1,7 @@
 //! Parts through a segment: read in batches, worked on by many threads, written in order.
 
 use super::PipelineError;
-use super::barrier::{Decision, decisions};
+use super::barrier::decisions;
 use super::columns::{self, Row};
 use super::flow::ordered;
 use super::layout::Layout;
@@ -37,7 +37,7 @@ pub(super) struct Work<'a> {
 /// Documents of a part, with their places in it.
 struct Batch {
     part: usize,
-    documents: Vec<(u64, Document, Option<Decision>)>,
+    documents: Vec<(u64, Document, Option<Vec<u8>>)>,
     skipped: Vec<Skipped>,
     /// Bytes read from the disk for it.
     bytes: u64,
@@ -230,7 +230,7 @@ enum Places {
     /// Documents of the input are counted.
     Counted(u64),
     /// Documents that passed an earlier segment have theirs, and what the barrier decided about them.
-    Known(VecDeque<(u64, Decision)>),
+    Known(VecDeque<(u64, Vec<u8>)>),
 }
 
 impl Source<'_> {

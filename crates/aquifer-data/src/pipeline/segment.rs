@@ -1,10 +1,9 @@
 //! One document on its way through the rules of a segment.
 
-use super::barrier::Decision;
 use super::columns::Row;
 use super::recipe::Segment;
-use super::tally::Tally;
-use crate::rules::{Bound, Broken, Page, Value};
+use super::tally::{StageTally, Tally};
+use crate::rules::{Answer, Bound, Broken, Page, Value};
 use aquifer_corpus::Document;
 
 /// What became of a document.
@@ -18,61 +17,23 @@ pub(super) enum Fate {
 /// Takes a document through a segment. With `all` every rule is asked, also behind the one that drops it.
 pub(super) fn pass(
     segment: &Segment,
-    mut document: Document,
+    document: Document,
     row: u64,
-    decision: Option<Decision>,
+    decision: Option<Vec<u8>>,
     all: bool,
     tally: &mut Tally,
 ) -> (Fate, Row) {
     let bytes = document.text.len() as u64;
-    let mut values: Vec<Option<Value>> = Vec::new();
-    let mut broken: Option<Broken> = None;
-    // As it was when it was dropped; the document itself goes on, so that later rules can be asked.
-    let mut dropped: Option<Document> = None;
-    let mut stages = tally.stages.iter_mut();
+    let mut way = Way { document, all, values: Vec::new(), broken: None, dropped: None };
+    let mut tallies = tally.stages.iter_mut();
     if let (Some(barrier), Some(decision)) = (&segment.barrier, decision) {
-        let stage = stages.next().expect("the barrier has one");
-        stage.enter(document.text.len());
-        let (measured, verdict) = barrier.ask(decision);
-        values.extend(measured);
-        match verdict {
-            Some(verdict) => {
-                stage.drop(&document.id, &verdict, &document.text);
-                (broken, dropped) = (Some(verdict), Some(document.clone()));
-            }
-            None => stage.leave(document.text.len()),
-        }
+        let tally = tallies.next().expect("the barrier has one");
+        way.meet(barrier.name(), barrier.columns().len(), tally, |d| barrier.ask(d, &decision, all));
     }
-    for (stage, tally) in segment.stages.iter().zip(stages) {
-        if broken.is_some() && !all {
-            values.resize(values.len() + stage.columns().len(), None);
-            continue;
-        }
-        if broken.is_none() {
-            tally.enter(document.text.len());
-        }
-        let mut answer = stage.ask(&Page::new(&document), all);
-        values.append(&mut answer.values);
-        let nothing_left = || Broken {
-            column: format!("{}.text", stage.name()),
-            value: Value::Number(0.0),
-            bound: Bound::at_least(1.0),
-        };
-        let empty = answer.text.as_ref().is_some_and(|text| text.trim().is_empty());
-        let verdict = answer.verdict.take().or_else(|| empty.then(nothing_left));
-        if let Some(verdict) = verdict.filter(|_| broken.is_none()) {
-            tally.drop(&document.id, &verdict, &document.text);
-            dropped = Some(document.clone());
-            broken = Some(verdict);
-        }
-        let before = answer.change(&mut document);
-        if broken.is_none() {
-            tally.leave(document.text.len());
-            if let Some(before) = before {
-                tally.edit(&document.id, &answer.edits, &before, &document.text);
-            }
-        }
+    for (stage, tally) in segment.stages.iter().zip(tallies) {
+        way.meet(stage.name(), stage.columns().len(), tally, |d| stage.ask(&Page::new(d), all));
     }
+    let Way { document, values, broken, dropped, .. } = way;
     let row = Row { id: document.id.clone(), row, bytes, values, verdict: broken.as_ref().map(|b| b.column.clone()) };
     match (broken, dropped) {
         (Some(broken), Some(mut dropped)) => {
@@ -83,6 +44,48 @@ pub(super) fn pass(
         _ => {
             tally.keep(&document.id, &document.text);
             (Fate::Stays(document), row)
+        }
+    }
+}
+
+/// How far a document got.
+struct Way {
+    document: Document,
+    /// Whether it goes on to be asked behind the stage that drops it.
+    all: bool,
+    values: Vec<Option<Value>>,
+    broken: Option<Broken>,
+    /// The document as it was when it was dropped.
+    dropped: Option<Document>,
+}
+
+impl Way {
+    /// Asks one stage of so many columns.
+    fn meet(&mut self, name: &str, columns: usize, tally: &mut StageTally, ask: impl FnOnce(&Document) -> Answer) {
+        if self.broken.is_some() && !self.all {
+            self.values.resize(self.values.len() + columns, None);
+            return;
+        }
+        if self.broken.is_none() {
+            tally.enter(self.document.text.len());
+        }
+        let mut answer = ask(&self.document);
+        self.values.append(&mut answer.values);
+        let nothing_left =
+            || Broken { column: format!("{name}.text"), value: Value::Number(0.0), bound: Bound::at_least(1.0) };
+        let empty = answer.text.as_ref().is_some_and(|text| text.trim().is_empty());
+        let verdict = answer.verdict.take().or_else(|| empty.then(nothing_left));
+        if let Some(verdict) = verdict.filter(|_| self.broken.is_none()) {
+            tally.drop(&self.document.id, &verdict, &self.document.text);
+            self.dropped = Some(self.document.clone());
+            self.broken = Some(verdict);
+        }
+        let before = answer.change(&mut self.document);
+        if self.broken.is_none() {
+            tally.leave(self.document.text.len());
+            if let Some(before) = before {
+                tally.edit(&self.document.id, &answer.edits, &before, &self.document.text);
+            }
         }
     }
 }

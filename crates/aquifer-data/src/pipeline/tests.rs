@@ -1,6 +1,6 @@
 use super::*;
 use crate::dedup::Keep;
-use aquifer_corpus::{ReadOptions, collect_documents, read_documents};
+use aquifer_corpus::{Document, Message, ReadOptions, collect_documents, read_documents, write_documents};
 use aquifer_record::{Silent, Stop};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -211,4 +211,53 @@ fn near_copies_go_whatever_the_memory() {
     assert_eq!(much.len(), 50);
     let (longest, _) = run("longest", 1 << 30, "longest");
     assert_eq!(&longest[..2], ["in.jsonl#4", "in.jsonl#8"]);
+}
+
+#[test]
+fn what_stands_elsewhere_is_cut_out_whatever_the_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "This line stands in all of the documents there are here, word for word.";
+    let said = [Message::new("user", line), Message::new("assistant", "Yes.")];
+    let documents = [
+        Document::new("a", format!("{line}\nFirst.")),
+        Document::new("b", format!("Second.\n{line}")),
+        Document::new("c", line),
+        Document::dialogue("d", &said),
+    ];
+    let inputs = [&documents[..2], &documents[2..]].map(|documents| {
+        let path = dir.path().join(format!("{}.jsonl", documents[0].id));
+        write_documents(&path, documents).unwrap();
+        path
+    });
+    let run = |stage: &str, memory: u64| {
+        let out = dir.path().join(format!("{}-{memory}", stage.len()));
+        let recipe = Recipe::parse(&format!("[[stage]]\n{stage}\n"), "test").unwrap();
+        let pipeline = Pipeline::open(recipe, &inputs, &out).unwrap();
+        let options = RunOptions { memory, ..options(2, "0/1") };
+        pipeline.run(&options, &Silent, &Stop::new()).unwrap().unwrap();
+        let kept: Vec<Document> =
+            read_documents(&out.join("documents"), &ReadOptions::default()).unwrap().map(Result::unwrap).collect();
+        (kept, files(&out), pipeline)
+    };
+    for stage in ["dedup = \"lines\"", "dedup = \"substrings\"\nlength = 70"] {
+        let (kept, of_little, pipeline) = run(stage, 16);
+        assert_eq!(of_little, run(stage, 1 << 20).1);
+        assert_eq!(kept.iter().map(|d| d.id.as_str()).collect::<String>(), "abd", "{stage}");
+        assert_eq!((&kept[0], kept[1].text.trim_end(), &kept[2]), (&documents[0], "Second.", &documents[3]));
+        let told = pipeline.explain("b", &Stop::new()).unwrap().unwrap();
+        let step = &told.stages[0];
+        assert!(step.edited.unwrap().1 <= 8 && step.columns[1].value.is_some(), "{step:?}");
+        assert!(pipeline.explain("c", &Stop::new()).unwrap().unwrap().dropped_by.is_some());
+    }
+    // `b` and `d` share two of their three runs of 13 words, `c` has no other.
+    let stage = "dedup = \"bloom\"\nbytes = 4096\nn_grams = 13";
+    let ids = |kept: Vec<Document>| kept.into_iter().map(|d| d.id).collect::<String>();
+    assert_eq!(ids(run(stage, 16).0), "abd");
+    assert_eq!(ids(run(&format!("{stage}\nmet = {{ at_most = 0.3 }}"), 16).0), "a");
+    let refused = |stage: &str| Recipe::parse(&format!("[[stage]]\n{stage}"), "t").unwrap_err().to_string();
+    assert!(refused("dedup = \"bloom\"\nbytes = 0").contains("at least 1"));
+    assert!(refused("dedup = \"lines\"\nkeep = \"longest\"").contains("keep"));
+    assert!(refused("dedup = \"near\"\nthreshold = 2").contains("threshold"));
+    assert!(refused("dedup = \"exact\"\nkeep = \"best\"").contains("score"));
+    assert!(refused("dedup = \"line\"").contains("there are exact"));
 }

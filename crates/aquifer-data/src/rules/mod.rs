@@ -29,6 +29,7 @@ mod extract;
 mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
+mod measures;
 mod ngrams;
 mod noise;
 mod notices;
@@ -41,6 +42,7 @@ mod stage;
 mod turns;
 
 pub use ask::{Asked, Bound, Column, Value};
+pub(crate) use measures::{Measures, take_bounds};
 pub(crate) use options::most_alike;
 pub use options::{RuleError, options};
 pub use page::Page;

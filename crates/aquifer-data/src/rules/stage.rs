@@ -1,7 +1,8 @@
 //! A rule as a recipe asks for it: under a name, with its bounds.
 
+use super::measures::{Measures, take_bounds};
 use super::options::most_alike;
-use super::{Asked, Bound, Column, Page, RULES, Rule, RuleError, Value};
+use super::{Bound, Column, Page, RULES, Rule, RuleError, Value};
 use aquifer_corpus::Document;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -10,9 +11,7 @@ use std::ops::Range;
 pub struct Stage {
     name: String,
     rule: Box<dyn Rule>,
-    columns: Vec<Column>,
-    names: Vec<String>,
-    bounds: Vec<Bound>,
+    measures: Measures,
 }
 
 /// What a stage says of a page.
@@ -86,33 +85,14 @@ impl Stage {
             let alike = most_alike(&asked, names.iter().copied()).map(str::to_owned);
             RuleError::Unknown { name: asked.clone(), alike, known: names.join(", ") }
         })?;
-        // A column is a table of bounds; an option of the same name would be ambiguous, so no rule has one.
-        let bounds: Vec<(String, toml::Value)> = table.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let is_bound = |value: &toml::Value| {
-            value.as_table().is_some_and(|t| toml::Value::Table(t.clone()).try_into::<Bound>().is_ok())
-        };
-        table.retain(|_, value| !is_bound(value));
+        let bounds = take_bounds(&mut table);
         let place = |e: RuleError| match e {
             RuleError::Options(e) => RuleError::Options(format!("rule `{asked}`: {e}")),
             other => other,
         };
         let rule = (known.build)(table).map_err(place)?;
-        let mut columns = rule.columns();
-        for (key, value) in bounds.into_iter().filter(|(_, value)| is_bound(value)) {
-            let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-            let Some(at) = names.iter().position(|name| *name == key) else {
-                let alike = most_alike(&key, names.iter().copied()).map(|a| format!(" (did you mean `{a}`?)"));
-                return Err(RuleError::Options(format!(
-                    "rule `{asked}` has no column `{key}`{}; its columns are {}",
-                    alike.unwrap_or_default(),
-                    names.join(", ")
-                )));
-            };
-            columns[at].bound = value.try_into().expect("it was one above");
-        }
-        let names = columns.iter().map(|column| format!("{name}.{}", column.name)).collect();
-        let bounds = columns.iter().map(|column| column.bound.clone()).collect();
-        Ok(Stage { name, rule, columns, names, bounds })
+        let measures = Measures::new(&format!("rule `{asked}`"), &name, rule.columns(), bounds)?;
+        Ok(Stage { name, rule, measures })
     }
 
     /// Its name: the rule's, unless the recipe gives another.
@@ -122,23 +102,17 @@ impl Stage {
 
     /// Its columns, with the bounds of the recipe.
     pub fn columns(&self) -> &[Column] {
-        &self.columns
+        self.measures.columns()
     }
 
     /// The names of its columns, with its own before a dot.
     pub fn column_names(&self) -> &[String] {
-        &self.names
+        self.measures.names()
     }
 
     /// Measures a page: all of it, or up to the first bound that breaks.
     pub fn ask(&self, page: &Page, all: bool) -> Answer {
-        let mut ask = Asked::new(&self.bounds, all);
-        let _ = self.rule.measure(page, &mut ask);
-        let verdict = ask.broken.and_then(|column| {
-            let value = ask.values[column].clone()?;
-            Some(Broken { column: self.names[column].clone(), value, bound: self.bounds[column].clone() })
-        });
-        Answer { values: ask.values, verdict, text: ask.text, metadata: ask.metadata, edits: ask.edits }
+        self.measures.ask(all, |ask| self.rule.measure(page, ask))
     }
 
     /// Where in the text a column's value comes from.

@@ -11,7 +11,7 @@ pub(super) struct Survivors {
     /// Which of several copies stays; all, if none.
     keep: Option<Keep>,
     parts: Vec<Vec<bool>>,
-    /// For each barrier, in order: its name, and how many were never compared.
+    /// For each barrier that tells clusters, in order: its name, and how many were never compared.
     barriers: Vec<(String, u64)>,
     candidates: Vec<Candidate>,
     /// Bytes of each candidate's text as it came.
@@ -30,8 +30,9 @@ struct Candidate {
 
 impl Survivors {
     pub(super) fn new(pipeline: &Pipeline, keep: Option<Keep>) -> Self {
-        let names = pipeline.segments.iter().filter_map(|segment| segment.barrier.as_ref());
-        let barriers = names.map(|barrier| (barrier.name().to_owned(), 0)).collect();
+        let barriers = pipeline.segments.iter().filter_map(|segment| segment.barrier.as_ref());
+        let barriers = barriers.filter(|barrier| barrier.clusters().is_some());
+        let barriers = barriers.map(|barrier| (barrier.name().to_owned(), 0)).collect();
         let (parts, candidates, bytes) = Default::default();
         Survivors { keep, parts, barriers, candidates, bytes, kept: Size::default(), rescued: 0 }
     }

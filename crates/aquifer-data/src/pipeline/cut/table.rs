@@ -45,7 +45,7 @@ impl PartTable {
         let (mut verdicts, mut clusters, mut bytes, mut n) = (Vec::new(), Vec::new(), None, 0);
         for (at, segment) in pipeline.segments.iter().enumerate() {
             let own = columns::schema(segment);
-            let cluster = segment.barrier.as_ref().map(|barrier| barrier.columns()[0].0.as_str());
+            let cluster = segment.barrier.as_ref().and_then(|barrier| barrier.clusters());
             let is_new = |name: &&String| own.index_of(name).is_ok() && !arrays.iter().any(|(f, _)| f.name() == *name);
             let mut names: Vec<&str> = wanted.iter().filter(is_new).map(String::as_str).collect();
             names.extend(["row", "bytes", "verdict"].into_iter().chain(cluster));

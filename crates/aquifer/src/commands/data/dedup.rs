@@ -1,21 +1,12 @@
 //! `aquifer data dedup`
 
 use super::one_file::{Done, OneFile};
-use super::{Change, Input, check_new, go_on};
+use super::{Change, Input, check_new};
 use crate::context::Context;
-use crate::input::Work;
 use anyhow::ensure;
-use aquifer_corpus::write_documents;
-use aquifer_data::dedup::bloom::{Bloom, BloomOptions};
-use aquifer_data::dedup::near;
-use aquifer_data::dedup::sentence::{SentenceDedup, SentenceOptions};
-use aquifer_data::dedup::spill::Spill;
-use aquifer_data::dedup::substring::{self, Occurrences};
-use aquifer_data::dedup::trim::{Trim, Trimmed, trim};
+use aquifer_data::dedup::bloom::BloomOptions;
+use aquifer_data::dedup::{near, substring};
 use aquifer_data::pipeline::Recipe;
-use aquifer_data::prepare::size;
-use aquifer_text::shingles::{sentences, words};
-use aquifer_text::words::Language;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -111,14 +102,19 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     for path in [Some(&args.out), args.duplicates.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
-    let outcome = match trimming(&args, ctx) {
-        Some(method) => cut_out(method, args, ctx)?,
-        None => leave_one(args, ctx)?,
-    };
-    if ctx.json {
-        return ctx.print_json(&outcome);
+    let recipe = recipe(&args, ctx)?;
+    let duplicates = args.duplicates.as_deref();
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates };
+    let Done { change, report } = task.run(ctx)?;
+    let (mut exact, mut near, mut cut) = (0, 0, 0);
+    for stage in &report.stages {
+        let went = stage.input.documents - stage.output.documents;
+        *(if stage.name == "exact" { &mut exact } else { &mut near }) += went;
+        cut += stage.repaired;
     }
-    let Outcome { exact, near, cut, .. } = outcome;
+    if ctx.json {
+        return ctx.print_json(&Outcome { change, exact, near, cut, out: args.out });
+    }
     println!("{exact:>9}  exact duplicates\n{near:>9}  near duplicates");
     if cut > 0 {
         println!("{cut:>9}  documents with less text");
@@ -126,77 +122,49 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of each group of copies one document stays.
-fn leave_one(args: Args, ctx: &Context) -> anyhow::Result<Outcome> {
+/// The comparison that was asked for, as the stages of a recipe.
+fn recipe(args: &Args, ctx: &Context) -> anyhow::Result<Recipe> {
     let by = if args.exact_only { By::Exact } else { args.by };
-    let names: &[&str] = match by {
-        By::Near => &["exact", "near"],
-        By::Exact => &["exact"],
-        By::Url => &["url"],
-        By::Minhash => &["minhash"],
-        _ => &["simhash"],
+    let (names, tells): (&[&str], bool) = match by {
+        By::Near => (&["exact", "near"], true),
+        By::Exact => (&["exact"], true),
+        By::Url => (&["url"], true),
+        By::Minhash => (&["minhash"], true),
+        By::Simhash => (&["simhash"], true),
+        By::Sentences => (&["sentences"], false),
+        By::Lines => (&["lines"], false),
+        By::Paragraphs => (&["paragraphs"], false),
+        By::Substrings => (&["substrings"], false),
+        By::Bloom => (&["bloom"], false),
     };
     let keep = match args.keep {
         Stays::Earliest => "earliest",
         Stays::Longest => "longest",
         Stays::Best => "best",
     };
-    let mut recipe = Recipe::default();
-    for &name in names {
-        let mut stage: Vec<(&str, toml::Value)> = vec![("dedup", name.into()), ("keep", keep.into())];
+    ensure!(
+        tells || args.duplicates.is_none(),
+        "--duplicates lists pairs of documents, which this method does not tell"
+    );
+    ensure!(tells || keep == "earliest", "--keep chooses among copies of a document, which this method does not tell");
+    let stage = |name: &'static str| {
+        let mut stage: Vec<(&str, toml::Value)> = vec![("dedup", name.into())];
+        if tells {
+            stage.push(("keep", keep.into()));
+        }
         if let Some(field) = args.score.clone().filter(|_| keep == "best") {
             stage.push(("score", field.into()));
         }
-        if name == "near" {
-            stage.push(("threshold", args.threshold.into()));
+        match by {
+            By::Near if name == "near" => stage.push(("threshold", args.threshold.into())),
+            By::Substrings => stage.push(("length", (args.length as i64).into())),
+            By::Bloom => {
+                let most = BloomOptions::default().bytes as u64;
+                stage.push(("bytes", ((ctx.memory / 8).clamp(1, most) as i64).into()));
+            }
+            _ => {}
         }
-        recipe = recipe.then(stage);
-    }
-    let duplicates = args.duplicates.as_deref();
-    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates };
-    let Done { change, report } = task.run(ctx)?;
-    let went = |exact: bool| {
-        let stages = report.stages.iter().filter(|stage| (stage.name == "exact") == exact);
-        stages.map(|stage| stage.input.documents - stage.output.documents).sum()
+        stage
     };
-    Ok(Outcome { change, exact: went(true), near: went(false), cut: 0, out: args.out })
-}
-
-/// A method that cuts out what stands elsewhere, or does not tell of what a document is a copy.
-fn trimming(args: &Args, ctx: &Context) -> Option<Trim> {
-    let words = words(Language::English);
-    let spans = |options| {
-        let sentences = sentences(Language::English);
-        Trim::Spans(SentenceDedup { options, sentences, words: words.clone() })
-    };
-    Some(match args.by {
-        _ if args.exact_only => return None,
-        By::Near | By::Exact | By::Url | By::Minhash | By::Simhash => return None,
-        By::Sentences => spans(SentenceOptions::default()),
-        By::Lines => spans(SentenceOptions::lines()),
-        By::Paragraphs => spans(SentenceOptions::paragraphs()),
-        By::Substrings => Trim::Substrings(args.length, Occurrences::Later),
-        By::Bloom => {
-            let bytes = (ctx.memory as usize / 8).clamp(1, BloomOptions::default().bytes);
-            Trim::Bloom(Bloom::new(&BloomOptions { bytes, ..Default::default() }, words.clone()))
-        }
-    })
-}
-
-fn cut_out(mut method: Trim, args: Args, ctx: &Context) -> anyhow::Result<Outcome> {
-    ensure!(args.duplicates.is_none(), "--duplicates lists pairs of documents, which this method does not tell");
-    ensure!(
-        matches!(args.keep, Stays::Earliest),
-        "--keep chooses among copies of a document, which this method does not tell"
-    );
-    let collected = args.input.read(Work::Dedup, ctx)?;
-    let input = size(&collected.documents);
-    // An eighth: the documents are in memory too.
-    let spill = Spill::to_temporary(ctx.memory as usize / 8);
-    let Trimmed { kept, removed, cut } = trim(collected.documents, &mut method, &spill)?;
-    go_on(ctx)?;
-    write_documents(&args.out, &kept)?;
-    let change = Change { input, output: size(&kept), skipped: collected.skipped_count };
-    ctx.say(change.line());
-    Ok(Outcome { change, exact: 0, near: removed.len() as u64, cut: cut as u64, out: args.out })
+    Ok(names.iter().fold(Recipe::default(), |recipe, name| recipe.then(stage(name))))
 }

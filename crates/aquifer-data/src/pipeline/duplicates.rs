@@ -31,7 +31,9 @@ impl Pipeline {
         mut each: impl FnMut(&str, Duplicate) -> Result<(), E>,
     ) -> Result<(), E> {
         for (at, segment) in self.segments.iter().enumerate() {
-            let Some(barrier) = &segment.barrier else { continue };
+            let Some(barrier) = segment.barrier.as_ref().filter(|barrier| barrier.clusters().is_some()) else {
+                continue;
+            };
             let mut stay: FxHashMap<u64, String> = FxHashMap::default();
             self.each_member(at, |member| {
                 if !member.copy {

@@ -1,0 +1,137 @@
+//! Stages that compare documents with each other: each document leaves a mark, and once all have, something is decided about
+//! every one of them, which is then asked like a rule.
+
+mod copies;
+mod marks;
+mod trims;
+
+use super::PipelineError;
+use super::layout::Layout;
+use crate::dedup::spill::Spill;
+use crate::rules::{Answer, Asked, Column, Measures, RuleError, Value, take_bounds};
+use aquifer_corpus::Document;
+pub(super) use marks::decisions;
+use marks::{Decisions, Marks};
+use std::ops::ControlFlow;
+
+/// A comparison under a name.
+pub(super) struct Barrier {
+    name: String,
+    compare: Box<dyn Compare>,
+    measures: Measures,
+}
+
+/// A way to compare documents. Marks and decisions are bytes, for they lie on the disk; what they mean is its own affair.
+trait Compare: Send + Sync {
+    /// What asking it measures, with the bounds of its source.
+    fn columns(&self) -> Vec<Column>;
+
+    /// Writes what a document is compared by.
+    fn mark(&self, document: &Document, out: &mut Vec<u8>);
+
+    /// Decides about all documents, and hands the decisions to `decided` in their order.
+    fn decide(&self, marks: &Marks, spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError>;
+
+    /// Measures a document by what was decided about it, and edits it where that is the comparison's purpose.
+    fn measure(&self, document: &Document, decision: &[u8], ask: &mut Asked) -> ControlFlow<()>;
+
+    /// The decision behind the values it measured.
+    fn recall(&self, values: &[Option<Value>]) -> Vec<u8>;
+
+    /// Whether its first columns are `cluster`, `size` and `copy`.
+    fn has_clusters(&self) -> bool {
+        false
+    }
+}
+
+/// The ways there are.
+const METHODS: &str = "exact, url, near, minhash, simhash, sentences, lines, paragraphs, substrings, bloom";
+
+impl Barrier {
+    /// Builds one from its table: `dedup` names the method, `name` renames the stage, keys named after columns are bounds.
+    pub(super) fn build(mut table: toml::Table) -> Result<Self, RuleError> {
+        let asked = take_text(&mut table, "dedup")?.unwrap_or_default();
+        let name = take_text(&mut table, "name")?.unwrap_or_else(|| asked.clone());
+        let bounds = take_bounds(&mut table);
+        let place = |e: RuleError| match e {
+            RuleError::Options(e) => RuleError::Options(format!("dedup `{asked}`: {e}")),
+            other => other,
+        };
+        let compare = match asked.as_str() {
+            "exact" | "url" | "near" | "minhash" | "simhash" => copies::build(&asked, table),
+            "sentences" | "lines" | "paragraphs" | "substrings" | "bloom" => trims::build(&asked, table),
+            other => {
+                let why = format!("there is no way to find duplicates called `{other}`; there are {METHODS}");
+                return Err(RuleError::Options(why));
+            }
+        };
+        let compare = compare.map_err(place)?;
+        let measures = Measures::new(&format!("dedup `{asked}`"), &name, compare.columns(), bounds)?;
+        Ok(Barrier { name, compare, measures })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its columns with their bounds.
+    pub(super) fn columns(&self) -> &[Column] {
+        self.measures.columns()
+    }
+
+    /// Their full names.
+    pub(super) fn column_names(&self) -> &[String] {
+        self.measures.names()
+    }
+
+    /// The column with the place of a document's cluster, where it tells clusters.
+    pub(super) fn clusters(&self) -> Option<&str> {
+        self.compare.has_clusters().then(|| self.measures.names()[0].as_str())
+    }
+
+    /// What a document leaves behind.
+    pub(super) fn mark(&self, document: &Document, out: &mut Vec<u8>) {
+        marks::put(out, |out| self.compare.mark(document, out));
+    }
+
+    /// Decides about all documents from the marks of all parts before segment `segment`, and writes what was decided. What
+    /// has to be sorted is sorted within `memory`, on disk where it does not fit.
+    pub(super) fn decide(
+        &self,
+        layout: &Layout,
+        segment: usize,
+        parts: usize,
+        memory: usize,
+    ) -> Result<(), PipelineError> {
+        let marks = Marks::open(layout, segment - 1, parts)?;
+        let mut decided = Decisions::new(layout, segment, marks.counts());
+        self.compare.decide(&marks, Spill { memory, folder: layout.work() }, &mut decided)?;
+        decided.finish()
+    }
+
+    /// What a decision means for a document.
+    pub(super) fn ask(&self, document: &Document, decision: &[u8], all: bool) -> Answer {
+        self.measures.ask(all, |ask| self.compare.measure(document, decision, ask))
+    }
+
+    /// What the same decision, known by its values, means for a document.
+    pub(super) fn ask_again(&self, document: &Document, values: &[Option<Value>]) -> Answer {
+        self.ask(document, &self.compare.recall(values), true)
+    }
+}
+
+fn take_text(table: &mut toml::Table, key: &str) -> Result<Option<String>, RuleError> {
+    match table.remove(key) {
+        Some(toml::Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(RuleError::Options(format!("`{key}` should be a string, it is {}", other.type_str()))),
+        None => Ok(None),
+    }
+}
+
+/// The number in this place; 0 where there is none.
+fn number(values: &[Option<Value>], at: usize) -> f64 {
+    match values.get(at) {
+        Some(Some(Value::Number(x))) => *x,
+        _ => 0.0,
+    }
+}
