@@ -81,9 +81,21 @@ fn an_answer_can_be_stopped() {
     let page = Browser::open(1000, 800, true);
     page.go(&server.url);
     for by_key in [false, true] {
-        // Ending tokens are made unlikely by asking until an answer is long enough to be stopped.
-        page.run("window.realFetch ??= window.fetch; window.fetch = (url, init) => { if (init?.body) { const body = JSON.parse(init.body); \
-                  body.ignore_eos = true; body.max_tokens = 15000; init.body = JSON.stringify(body); } return realFetch(url, init); }");
+        // A long answer, handed to the page piece by piece: this model writes faster than a busy machine clicks.
+        page.run(
+            "window.realFetch ??= window.fetch; window.fetch = async (url, init) => {
+               if (!init?.body) return realFetch(url, init);
+               const body = JSON.parse(init.body);
+               body.ignore_eos = true; body.max_tokens = 15000; init.body = JSON.stringify(body);
+               const answer = await realFetch(url, init), reader = answer.body.getReader();
+               const pull = async (out) => {
+                 await new Promise((done) => setTimeout(done, 300));
+                 const { done, value } = await reader.read();
+                 if (done) out.close(); else out.enqueue(value);
+               };
+               return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), answer);
+             }",
+        );
         page.keys("#input", &format!("Tell me everything{ENTER}"));
         page.wait("!document.getElementById('stop').hidden && document.querySelector('.writing .said')?.textContent");
         if by_key {
