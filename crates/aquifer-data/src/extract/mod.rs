@@ -49,7 +49,7 @@ pub struct Extracted {
 /// The main text of a page. Elements nested deeper than 400 hang from the last of these.
 pub fn extract(html: &str, format: Format) -> Extracted {
     let page = Page::parse(html);
-    let selection = select::select(&page);
+    let selection = select::select(&page, format);
     Extracted { text: render::render(&page, &selection, format), title: title(&page) }
 }
 

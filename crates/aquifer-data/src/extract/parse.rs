@@ -45,6 +45,7 @@ pub(super) enum Attribute {
     Encoding,
     Alt,
     Start,
+    Display,
 }
 
 impl Attribute {
@@ -66,6 +67,7 @@ impl Attribute {
             b"encoding" => Encoding,
             b"alt" => Alt,
             b"start" => Start,
+            b"display" => Display,
             _ => return None,
         })
     }

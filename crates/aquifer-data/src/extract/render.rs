@@ -8,8 +8,18 @@ use std::borrow::Cow;
 
 pub(super) fn render(page: &Page, selection: &Selection, format: Format) -> String {
     let (dropped, out, prefix) = (&selection.dropped[..], String::new(), String::new());
-    let mut writer =
-        Writer { page, dropped, format, out, gap: Gap::None, led: false, marked: usize::MAX, prefix, pre: 0 };
+    let mut writer = Writer {
+        page,
+        dropped,
+        format,
+        out,
+        gap: Gap::None,
+        led: false,
+        marked: usize::MAX,
+        prefix,
+        shared: 0,
+        pre: 0,
+    };
     for &root in &selection.roots {
         writer.node(root);
         writer.block();
@@ -39,6 +49,8 @@ struct Writer<'p> {
     marked: usize,
     /// Before every line: `> ` of quotes, the depth of lists.
     prefix: String,
+    /// How much of it has stood there since the last line.
+    shared: usize,
     /// Whether white space is kept.
     pre: usize,
 }
@@ -78,7 +90,7 @@ impl Writer<'_> {
                 let before = self.prefix.len();
                 self.prefix.push_str("> ");
                 self.children(i);
-                self.prefix.truncate(before);
+                self.shorten(before);
                 self.block();
             }
             tag if tag.is_block() => {
@@ -129,6 +141,7 @@ impl Writer<'_> {
             led: false,
             marked: usize::MAX,
             prefix: String::new(),
+            shared: 0,
             pre,
         }
     }
@@ -179,13 +192,19 @@ impl Writer<'_> {
                 }
                 (Gap::Block, Format::Markdown) => {
                     self.out.push('\n');
-                    self.out.push_str(self.prefix.trim_end());
+                    self.out.push_str(self.prefix[..self.shared].trim_end());
                     self.out.push('\n');
                     self.out.push_str(&self.prefix);
                 }
             }
         }
         self.gap = Gap::None;
+        self.shared = self.prefix.len();
+    }
+
+    fn shorten(&mut self, prefix: usize) {
+        self.prefix.truncate(prefix);
+        self.shared = self.shared.min(prefix);
     }
 
     fn list(&mut self, i: usize) {
@@ -220,7 +239,7 @@ impl Writer<'_> {
             self.prefix.push_str(&" ".repeat(mark.len()));
             self.marked = marked;
             self.children(child);
-            self.prefix.truncate(before);
+            self.shorten(before);
             if self.out.len() == marked {
                 self.out.truncate(length);
                 self.gap = gap;
@@ -257,8 +276,8 @@ impl Writer<'_> {
         self.block();
     }
 
-    /// The cells of a table; `None` of one that is there for the layout: with one column, another table inside, or
-    /// whole articles in its cells.
+    /// The cells of a table; `None` of one that is there for the layout: with one column, another table or blocks
+    /// of code inside, or whole articles in its cells.
     fn rows(&self, table: usize) -> Option<Vec<Vec<String>>> {
         let page = self.page;
         let end = page.nodes[table].end as usize;
@@ -273,6 +292,10 @@ impl Writer<'_> {
                     i += 1;
                 }
                 Tag::Td | Tag::Th => {
+                    let holds_code = (i..node.end as usize).any(|n| page.nodes[n].tag == Tag::Pre && !self.dropped[n]);
+                    if holds_code {
+                        return None;
+                    }
                     let mut cell = self.apart(self.format, 0);
                     cell.children(i);
                     let cell = cell.out.trim();
@@ -302,7 +325,8 @@ impl Writer<'_> {
         let fence = if code.contains("```") { "````" } else { "```" };
         let fenced = self.format == Format::Markdown;
         if fenced {
-            self.word(fence);
+            let language = self.language(i).unwrap_or_default();
+            self.word(&format!("{fence}{language}"));
             self.gap = Gap::Line;
         }
         for line in code.split('\n') {
@@ -313,6 +337,19 @@ impl Writer<'_> {
             self.word(fence);
         }
         self.block();
+    }
+
+    /// The language that a block of code, or the element it consists of, names as highlighters do: `language-rust`.
+    fn language(&self, i: usize) -> Option<&str> {
+        let inner = self.page.children(i).find(|&child| self.page.nodes[child].tag == Tag::Code);
+        let classes = [Some(i), inner].into_iter().flatten().filter_map(|n| self.page.attribute(n, Attribute::Class));
+        let named = |class: &'_ str| -> Option<usize> {
+            let named = ["language-", "lang-"].iter().find(|start| class.starts_with(**start))?;
+            let name = &class[named.len()..];
+            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'#' | b'_'));
+            (!name.is_empty() && plain && name.len() <= 20).then_some(named.len())
+        };
+        classes.flat_map(str::split_ascii_whitespace).find_map(|class| Some(&class[named(class)?..]))
     }
 
     /// A formula in TeX, where the page has it.
@@ -332,7 +369,12 @@ impl Writer<'_> {
             Some(tex) => {
                 let tex = unescaped(tex);
                 let words: Vec<&str> = tex.split_whitespace().collect();
-                self.word(&format!("${}$", words.join(" ")));
+                let block = match tag {
+                    Tag::Script => page.attribute(i, Attribute::Type).is_some_and(|kind| kind.contains("mode=display")),
+                    _ => page.attribute(i, Attribute::Display) == Some("block"),
+                };
+                let mark = if block { "$$" } else { "$" };
+                self.word(&format!("{mark}{}{mark}", words.join(" ")));
             }
             None => self.children(i),
         }

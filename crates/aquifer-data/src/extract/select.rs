@@ -1,5 +1,6 @@
 //! Which part of a page is its text.
 
+use super::Format;
 use super::parse::{Attribute, Page};
 use super::tags::Tag;
 use super::text::{Amount, amounts};
@@ -11,11 +12,12 @@ pub(super) struct Selection {
     pub(super) dropped: Vec<bool>,
 }
 
-pub(super) fn select(page: &Page) -> Selection {
+/// In plain text a caption without its picture is left out; Markdown keeps it.
+pub(super) fn select(page: &Page, format: Format) -> Selection {
     let mut dropped = vec![false; page.nodes.len()];
     drop_what_shows_nothing(page, &mut dropped);
     let all = amounts(page, &dropped);
-    drop_clutter(page, &all, &mut dropped);
+    drop_clutter(page, &all, format, &mut dropped);
     let kept = amounts(page, &dropped);
     let root = main_element(page, &kept, &dropped);
     drop_link_lists(page, &kept, root, &mut dropped);
@@ -41,9 +43,14 @@ fn drop_what_shows_nothing(page: &Page, dropped: &mut [bool]) {
                 })
         };
         let node = &page.nodes[i];
+        let inside = || page.nodes[i..node.end as usize].iter();
         let math = node.tag == Tag::Script
             && page.attribute(i, Attribute::Type).is_some_and(|kind| kind.trim_start().starts_with("math/tex"));
-        if node.tag != Tag::Text && ((node.tag.is_no_text() && !math) || hidden(i)) {
+        // Where a formula is a picture, its source stands beside it, hidden.
+        let hidden = || hidden(i) && !inside().any(|node| node.tag == Tag::Math);
+        if node.tag != Tag::Text
+            && ((node.tag.is_no_text() && !math) || hidden() || is_drawn(page, i) || asks_for_scripts(page, i))
+        {
             i = mark(page, i, dropped);
         } else {
             i += 1;
@@ -51,8 +58,31 @@ fn drop_what_shows_nothing(page: &Page, dropped: &mut [bool]) {
     }
 }
 
+/// What stands beside its own source: a formula as it is drawn, the numbers of a program's lines.
+fn is_drawn(page: &Page, i: usize) -> bool {
+    let Some(names) = page.attribute(i, Attribute::Class) else { return false };
+    names.split_ascii_whitespace().any(|name| match name {
+        "katex-html" | "MathJax" | "MathJax_Preview" | "MathJax_Display" => true,
+        "linenos" | "lineno" | "rouge-gutter" | "hljs-ln-numbers" | "blob-num" | "line-numbers-rows" => true,
+        "gutter" => page.nodes[i].tag == Tag::Td,
+        _ => false,
+    })
+}
+
+/// What is shown to readers without scripts, if it only says that they should have them.
+fn asks_for_scripts(page: &Page, i: usize) -> bool {
+    const LONGEST: usize = 300;
+    let node = &page.nodes[i];
+    if node.tag != Tag::Noscript {
+        return false;
+    }
+    let texts = || page.nodes[i..node.end as usize].iter().filter(|node| node.tag == Tag::Text).map(|node| node.text);
+    let names_them = |text: &str| text.as_bytes().windows(6).any(|part| part.eq_ignore_ascii_case(b"script"));
+    texts().map(str::len).sum::<usize>() <= LONGEST && texts().any(names_them)
+}
+
 /// What names and roles say is no text, unless it is most of the page.
-fn drop_clutter(page: &Page, all: &[Amount], dropped: &mut [bool]) {
+fn drop_clutter(page: &Page, all: &[Amount], format: Format, dropped: &mut [bool]) {
     let whole = all[0].text.max(1) as f32;
     let mut i = 1;
     while i < page.nodes.len() {
@@ -63,7 +93,8 @@ fn drop_clutter(page: &Page, all: &[Amount], dropped: &mut [bool]) {
         }
         let share = amount.text as f32 / whole;
         let (mut clutter, mut suspect) =
-            (matches!(tag, Tag::Aside | Tag::Footer | Tag::Figcaption), tag == Tag::Header || tag == Tag::Form);
+            (matches!(tag, Tag::Aside | Tag::Footer), tag == Tag::Header || tag == Tag::Form);
+        clutter |= tag == Tag::Figcaption && format == Format::Text;
         for which in [Attribute::Class, Attribute::Id] {
             if let Some(names) = page.attribute(i, which) {
                 each_word(names, |word| {

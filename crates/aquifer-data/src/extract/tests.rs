@@ -57,6 +57,29 @@ fn markdown_keeps_what_the_markup_meant() {
     }
 }
 
+/// Sixty pages of ours, tables, code, formulas, charsets of all kinds, as a person would copy them out.
+#[test]
+fn sixty_pages_say_what_a_reader_would_copy() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pages");
+    let files = aquifer_corpus::input_files(&folder).unwrap();
+    // Beside the pages lie what they say, and the script that made them.
+    let page = |file: &aquifer_corpus::InputFile| [".html", ".warc"].iter().any(|end| file.name.ends_with(end));
+    let files = files.into_iter().filter(page).collect();
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for page in aquifer_corpus::read_files(files, &aquifer_corpus::ReadOptions::default()) {
+        let page = page.unwrap();
+        let name = page.id.trim_matches(['<', '>']).trim_end_matches(".html");
+        let want = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
+        let got = markdown(&page.text) + "\n";
+        seen += 1;
+        if got != want {
+            wrong.push(format!("── {name}\n{got}── instead of\n{want}"));
+        }
+    }
+    assert_eq!(seen, 60);
+    assert!(wrong.is_empty(), "{} of 60 pages differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn hostile_nesting_is_bounded() {
     for open in ["<div>", "<b>", "<ul><li>", "<table><tr><td>", "<blockquote>", "<a href=x>", "<p><span>"] {

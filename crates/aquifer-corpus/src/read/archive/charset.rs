@@ -4,21 +4,28 @@
 //! deviation: bytes that are valid UTF-8 are UTF-8, whatever the server or the page says. A wrong claim is common, text
 //! in another encoding that happens to be valid UTF-8 is not.
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8};
+use memchr::memchr;
 
 /// How many bytes are searched for a declaration; the standard says 1024, and pages put scripts before it.
 const SEARCHED: usize = 4096;
+
+const ESCAPE: u8 = 0x1B;
 
 /// The page in UTF-8, bytes without a meaning replaced, and the encoding it was in. `declared` is the server's word.
 pub(super) fn decode(bytes: &[u8], declared: Option<&str>) -> (String, &'static str) {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return (encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned(), encoding.name());
     }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return (text.to_owned(), UTF_8.name());
-    }
     let claims = [declared.map(str::to_owned), declared_inside(bytes)];
-    let claimed = claims.into_iter().flatten().filter_map(|label| Encoding::for_label(label.as_bytes()));
+    let mut claimed = claims.into_iter().flatten().filter_map(|label| Encoding::for_label(label.as_bytes()));
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        // It is written in ASCII, with escapes.
+        return match memchr(ESCAPE, bytes).and_then(|_| claimed.find(|&encoding| encoding == ISO_2022_JP)) {
+            Some(encoding) => (encoding.decode_without_bom_handling(bytes).0.into_owned(), encoding.name()),
+            None => (text.to_owned(), UTF_8.name()),
+        };
+    }
     // A claim stands if nearly all bytes have a meaning under it; a few that have none are common in any encoding.
     for encoding in claimed {
         let (text, _) = encoding.decode_without_bom_handling(bytes);
