@@ -1,11 +1,14 @@
 //! Every reader of bytes from outside, each as a function that may refuse its input but never panic, and says which it
 //! did. The fuzz targets call these, and so does the test that replays the committed corpora.
 
+use aquifer_client::{Answer, Journal};
 use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
 use aquifer_data::extract::{self, extract};
+use aquifer_data::label::Rubric;
 use aquifer_model::files::WeightFiles;
 use aquifer_model::{Decoder, DecoderConfig, EncoderConfig};
 use aquifer_ops::Precision;
+use aquifer_record::catalog::{CARD, Card};
 use aquifer_record::perf::{self, PerfRecord};
 use aquifer_serve::fuzzing::BodyReader;
 use aquifer_text::fasttext::FastText;
@@ -30,6 +33,10 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("records", records),
     ("fasttext", fasttext),
     ("kenlm", kenlm),
+    ("answers", answers),
+    ("rubric", rubric),
+    ("instruct", instruct),
+    ("card", card),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -163,6 +170,44 @@ pub fn kenlm(data: &[u8]) -> bool {
     let Ok(model) = KenLm::from_bytes(data.to_vec(), "fuzz") else { return false };
     let texts = ["the river runs under the bridge .", "a b c d b a a a", "unseen words"];
     texts.map(|text| model.perplexity(text)).iter().any(|perplexity| perplexity.is_finite())
+}
+
+/// The body of an endpoint's answer, and a journal of answers.
+pub fn answers(data: &[u8]) -> bool {
+    let (answer, journal) = (Answer::parse(data), Journal::of_bytes(data));
+    answer.is_ok() || journal.is_some_and(|journal| !journal.is_empty())
+}
+
+/// `rubric.toml`, and what a model may say to it; a rubric that parses also asks and reads.
+pub fn rubric(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let said = |rubric: Rubric| {
+        let _ = (rubric.question(&text, "m"), rubric.label_of(&text));
+    };
+    let ours = Rubric::parse(aquifer_data::label::RUBRICS[0].2, "ours");
+    ours.into_iter().for_each(said);
+    Rubric::parse(&text, "fuzz").map(said).is_ok()
+}
+
+/// Instruction data: each layout told or forced, checked, and written in every other.
+pub fn instruct(data: &[u8]) -> bool {
+    use aquifer_data::instruct::{Format, check, convert, read_text};
+    let formats = [None].into_iter().chain(Format::ALL.map(Some));
+    let read = formats.filter_map(|format| read_text(data, "fuzz", format).ok());
+    let sizes = read.map(|set| {
+        let _ = (check::check(&set), Format::ALL.map(|to| convert::convert(&set, to)));
+        set.examples.len()
+    });
+    sizes.sum::<usize>() > 0
+}
+
+/// `card.toml` of a data set; one that is sound is written and read again.
+pub fn card(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let Ok(card) = Card::parse(&text, Path::new(CARD)) else { return false };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let _ = (card.bytes(), card.differences(folder.path()));
+    card.save(folder.path()).is_ok_and(|()| Card::load(folder.path()).is_ok_and(|again| again == card))
 }
 
 /// The body of a request to the server, as a conversation and as prompts.

@@ -18,6 +18,7 @@ const MAP: &[&str] = &[
     "aquifer-corpus",
     "aquifer-metrics",
     "aquifer-report",
+    "aquifer-client",
     "aquifer-record",
     "aquifer-grad",
     "aquifer-ops",
@@ -43,6 +44,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("anyhow", &["aquifer", "xtask", "aquifer-world"]),
     ("rusqlite", &["aquifer-record"]),
     ("plotters", &["aquifer-report"]),
+    ("ureq", &["aquifer-client"]),
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -27,8 +27,8 @@ pub use cut::{cut_document, cut_documents};
 pub use document::{Document, Message};
 pub use read::{
     Collected, Documents, Format, InputFile, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, input_files,
-    read_documents, read_files, read_stream, unpacked,
+    read_documents, read_files, read_stream, read_unpacked, unpacked,
 };
 pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
 pub use split::held_out_blocks;
-pub use write::{LineFrames, write_documents, zstd_lines};
+pub use write::{LineFrames, write_documents, write_rows, zstd_lines};

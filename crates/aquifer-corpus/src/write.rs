@@ -2,6 +2,7 @@
 
 use crate::Document;
 use aquifer_record::{FileError, write_atomic};
+use serde::{Serialize, Serializer};
 use std::borrow::Borrow;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,20 +15,28 @@ pub fn write_documents<D: Borrow<Document>>(
     path: &Path,
     documents: impl IntoIterator<Item = D>,
 ) -> Result<u64, FileError> {
+    write_rows(path, documents.into_iter().map(AsDocument))
+}
+
+/// [`write_documents`], of rows that are no documents.
+///
+/// # Errors
+/// As [`write_documents`].
+pub fn write_rows<R: Serialize>(path: &Path, rows: impl IntoIterator<Item = R>) -> Result<u64, FileError> {
     let mut count = 0;
     write_atomic(path, |out| {
         match Ending::of(path) {
             Ending::Zstd => {
                 let mut encoder = zstd::Encoder::new(out, 3)?;
-                count = write_lines(&mut encoder, documents)?;
+                count = write_lines(&mut encoder, rows)?;
                 encoder.finish()?;
             }
             Ending::Gzip => {
                 let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-                count = write_lines(&mut encoder, documents)?;
+                count = write_lines(&mut encoder, rows)?;
                 encoder.finish()?;
             }
-            Ending::Plain => count = write_lines(out, documents)?,
+            Ending::Plain => count = write_lines(out, rows)?,
         }
         Ok(())
     })?;
@@ -70,7 +79,7 @@ impl LineFrames {
     /// # Errors
     /// When the memory for it is not there.
     pub fn put(&mut self, document: &Document) -> io::Result<bool> {
-        write_lines(&mut self.lines, [document])?;
+        write_lines(&mut self.lines, [AsDocument(document)])?;
         Ok(self.lines.len() >= 1 << 20)
     }
 
@@ -98,14 +107,23 @@ impl LineFrames {
 /// When the memory for it is not there.
 pub fn zstd_lines<D: Borrow<Document>>(documents: impl IntoIterator<Item = D>) -> io::Result<Vec<u8>> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
-    write_lines(&mut encoder, documents)?;
+    write_lines(&mut encoder, documents.into_iter().map(AsDocument))?;
     encoder.finish()
 }
 
-fn write_lines<D: Borrow<Document>>(mut out: impl Write, documents: impl IntoIterator<Item = D>) -> io::Result<u64> {
+/// Whatever holds a document, as its row.
+struct AsDocument<D>(D);
+
+impl<D: Borrow<Document>> Serialize for AsDocument<D> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.borrow().serialize(serializer)
+    }
+}
+
+fn write_lines<R: Serialize>(mut out: impl Write, rows: impl IntoIterator<Item = R>) -> io::Result<u64> {
     let mut count = 0;
-    for document in documents {
-        serde_json::to_writer(&mut out, document.borrow())?;
+    for row in rows {
+        serde_json::to_writer(&mut out, &row)?;
         out.write_all(b"\n")?;
         count += 1;
     }

@@ -22,6 +22,8 @@
 pub mod dedup;
 pub mod encoding;
 pub mod extract;
+pub mod instruct;
+pub mod label;
 pub mod pipeline;
 pub mod prepare;
 pub mod rules;

@@ -15,6 +15,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod agreement;
 mod bootstrap;
 mod interval;
 mod likelihood;
@@ -23,6 +24,7 @@ pub mod numbers;
 mod paired;
 mod proportion;
 
+pub use agreement::{kappa, kappa_on_a_scale, rank_correlation};
 pub use bootstrap::bootstrap;
 pub use interval::{Interval, Score};
 pub use likelihood::{bits_per_byte, perplexity};

@@ -13,6 +13,7 @@
 //! | `eval.json` | [`EvalReport`] |
 //! | `samples.json` | [`Samples`] |
 
+pub mod catalog;
 pub mod data;
 pub mod eval;
 pub mod figures;

@@ -11,13 +11,16 @@ use std::time::UNIX_EPOCH;
 #[non_exhaustive]
 pub enum StoreError {
     /// SQLite's own word.
-    #[error("the index over runs at `{}` cannot be used: {source}; delete the file and it is rebuilt from the run folders", path.display())]
+    #[error("the index at `{}` cannot be used: {source}; delete the file and it is rebuilt from the folders", path.display())]
     Sqlite {
         /// The index file.
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A folder could not be listed.
+    #[error(transparent)]
+    File(#[from] crate::files::FileError),
     /// A run folder could not be read.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -50,21 +53,25 @@ const SCHEMA: &str = "
         PRIMARY KEY (run, metric)
     );";
 
+/// Opens an index or begins it. It is only an index: a damaged one is made anew.
+pub(crate) fn connect(path: &Path, schema: &str) -> Result<Connection, StoreError> {
+    let connect = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(schema)?;
+        Ok(connection)
+    };
+    let connection = connect().or_else(|_| {
+        let _ = std::fs::remove_file(path);
+        connect()
+    });
+    connection.map_err(|source| StoreError::Sqlite { path: path.to_path_buf(), source })
+}
+
 impl Store {
     /// Opens the index of `root` and brings it up to date with the folders.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(".index.sqlite");
-        let connect = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(&path)?;
-            connection.execute_batch(SCHEMA)?;
-            Ok(connection)
-        };
-        // An index is only an index: a damaged one is made anew.
-        let connection = connect().or_else(|_| {
-            let _ = std::fs::remove_file(&path);
-            connect()
-        });
-        let connection = connection.map_err(|source| StoreError::Sqlite { path: path.clone(), source })?;
+        let connection = connect(&path, SCHEMA)?;
         let mut store = Store { connection, root: root.to_path_buf(), path };
         store.refresh()?;
         Ok(store)

@@ -15,9 +15,11 @@ pub mod allocation;
 mod close;
 mod fixture;
 mod gradient;
+mod http;
 mod noise;
 
 pub use close::{Tolerance, assert_close, assert_same_bits};
 pub use fixture::{Fixture, data_dir};
 pub use gradient::{check_gradient, check_gradient_within};
+pub use http::{ScriptedServer, chat_answer, chat_question, http_answer};
 pub use noise::{noise, wide};

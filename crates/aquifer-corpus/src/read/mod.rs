@@ -111,6 +111,23 @@ pub fn read_stream(
     Ok(Documents { files: VecDeque::new(), current, options, total_bytes: 0, bytes_read })
 }
 
+/// All bytes of a file, unpacked where its first bytes say that it is packed (gzip, Zstandard).
+///
+/// # Errors
+/// When it cannot be read, or [`ReadError::TooMuch`] where it unpacks to more than `max_bytes`.
+pub fn read_unpacked(path: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let failed = |cause| ReadError::Unreadable { path: path.to_path_buf(), cause };
+    let mut raw = BufReader::with_capacity(1 << 17, File::open(path).map_err(failed)?);
+    let compression = Compression::of_bytes(raw.fill_buf().map_err(failed)?);
+    let mut bytes = Vec::new();
+    let unpacked = compression.open(Box::new(raw)).map_err(failed)?;
+    unpacked.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > max_bytes {
+        true => Err(ReadError::TooMuch(max_bytes)),
+        false => Ok(bytes),
+    }
+}
+
 fn rows(
     raw: Box<dyn BufRead + Send>,
     compression: Compression,

@@ -1,5 +1,6 @@
 //! The tree of subcommands: one file each.
 
+pub(crate) mod asking;
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;

@@ -1,11 +1,14 @@
 //! `aquifer data …`
 
+pub(crate) mod catalog;
 pub(crate) mod clean;
 pub(crate) mod cut;
 pub(crate) mod dedup;
 pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod init;
+pub(crate) mod instruct;
+pub(crate) mod label;
 mod one_file;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -44,6 +47,9 @@ enum Verb {
     Stats(stats::Args),
     Shard(shard::Args),
     Show(show::Args),
+    Label(label::Args),
+    Instruct(instruct::Args),
+    Catalog(catalog::Args),
     TrainClassifier(train_classifier::Args),
     TrainNgram(train_ngram::Args),
 }
@@ -61,6 +67,9 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Verb::Stats(args) => stats::run(args, ctx),
         Verb::Shard(args) => shard::run(args, ctx),
         Verb::Show(args) => show::run(args, ctx),
+        Verb::Label(args) => label::run(args, ctx),
+        Verb::Instruct(args) => instruct::run(args, ctx),
+        Verb::Catalog(args) => catalog::run(args, ctx),
         Verb::TrainClassifier(args) => train_classifier::run(args, ctx),
         Verb::TrainNgram(args) => train_ngram::run(args, ctx),
     }

@@ -5,6 +5,7 @@ use crate::context::{Context, Interrupted};
 use crate::input::Work;
 use anyhow::{Context as _, ensure};
 use aquifer_corpus::Document;
+use aquifer_metrics::{kappa, kappa_on_a_scale, rank_correlation};
 use aquifer_record::files;
 use aquifer_record::progress::Unit;
 use aquifer_tensor::random::Stream;
@@ -84,6 +85,12 @@ struct Outcome {
     accuracy: Option<f64>,
     /// What always naming the most frequent label would give.
     most_frequent: Option<f64>,
+    /// Cohen's kappa about the documents held out: agreement beyond chance.
+    kappa: Option<f64>,
+    /// Kappa with quadratic weights, where every label is a whole number: a score.
+    kappa_on_a_scale: Option<f64>,
+    /// Spearman's, where every label is a number.
+    rank_correlation: Option<f64>,
     without_label: usize,
     skipped: u64,
 }
@@ -144,6 +151,12 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         (!asked.is_empty()).then(|| n as f64 / asked.len() as f64)
     };
     let best = |text: &str| model.predict(text, 1, 0.0).first().map(|found| found.label);
+    // Raters are compared where each names one label.
+    let single = !asked.is_empty() && asked.iter().all(|example| example.labels.len() == 1);
+    let said = asked.iter().filter_map(|example| Some((*example.labels.first()?, best(example.text)?)));
+    let pairs: Vec<(&str, &str)> = if single { said.collect() } else { Vec::new() };
+    let whole: Option<Vec<(i64, i64)>> = numbers(&pairs);
+    let scores: Option<Vec<(f64, f64)>> = numbers(&pairs);
     let outcome = Outcome {
         bytes: std::fs::metadata(&args.out).with_context(|| format!("reading `{name}`"))?.len(),
         labels: model.labels().len(),
@@ -151,6 +164,9 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         held_out: asked.len(),
         accuracy: share(&|example| best(example.text).is_some_and(|label| example.labels.contains(&label))),
         most_frequent: share(&|example| example.labels.contains(&most_frequent)),
+        kappa: kappa(&pairs),
+        kappa_on_a_scale: whole.as_deref().and_then(kappa_on_a_scale),
+        rank_correlation: scores.as_deref().and_then(rank_correlation),
         without_label,
         skipped: collected.skipped_count,
         file: args.out.clone(),
@@ -167,6 +183,15 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
             100.0 * frequent
         );
     }
+    let said = [
+        ("kappa", outcome.kappa),
+        ("kappa with quadratic weights", outcome.kappa_on_a_scale),
+        ("rank correlation", outcome.rank_correlation),
+    ];
+    let said: Vec<String> = said.iter().filter_map(|(name, value)| Some(format!("{name} {:.3}", (*value)?))).collect();
+    if !said.is_empty() {
+        println!("agreement about them: {}", said.join(", "));
+    }
     ctx.say(format!("learnt from {} documents; {without_label} had no label", outcome.learnt_from));
     Ok(())
 }
@@ -180,6 +205,11 @@ fn example<'a>(document: &'a Document, field: &str) -> Option<Example<'a>> {
         _ => return None,
     };
     (!labels.is_empty()).then_some(Example { labels, text: &document.text })
+}
+
+/// Both labels of every pair as numbers; nothing if one is none.
+fn numbers<T: std::str::FromStr>(pairs: &[(&str, &str)]) -> Option<Vec<(T, T)>> {
+    pairs.iter().map(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?))).collect()
 }
 
 /// A signal is no failure.
