@@ -80,6 +80,7 @@ pub fn prepare(
     report.stages.push(Stage { name: "cut at paragraphs".to_owned(), input, output, ..Stage::default() });
     report.languages = stats(&documents).scripts;
     let (train, held_out) = hold_out(documents, options.held_out, options.seed);
+    report.splits.clear();
     report.splits.insert("train".to_owned(), size(&train));
     report.splits.insert("heldout".to_owned(), size(&held_out));
     Ok(Some(Prepared { train, held_out, report }))

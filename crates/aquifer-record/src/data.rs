@@ -95,9 +95,6 @@ pub struct Stage {
     /// A few of the dropped or edited documents.
     #[serde(default)]
     pub examples: Vec<Example>,
-    /// Seconds the stage took.
-    #[serde(default)]
-    pub seconds: f64,
 }
 
 /// How much text.

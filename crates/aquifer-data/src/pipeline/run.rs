@@ -335,6 +335,5 @@ fn reported(name: &str, tally: StageTally) -> Stage {
         repaired: tally.edited,
         repairs: tally.edits,
         examples,
-        ..Stage::default()
     }
 }

@@ -3,7 +3,7 @@
 use crate::html::{bar, escape, section, table};
 use aquifer_record::DataReport;
 use aquifer_record::data::{Size, Stage};
-use aquifer_record::figures::{bytes, count, percent, seconds};
+use aquifer_record::figures::{bytes, count, percent};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -19,16 +19,15 @@ pub(crate) fn funnel(data: &DataReport) -> String {
             count(stage.output.documents),
             with_reasons(&stage.name, removed, &stage.reasons),
             with_reasons(&stage.name, stage.repaired, &stage.repairs),
-            some(stage.seconds > 0.0, seconds(stage.seconds)),
         ]
     };
     let begun = data.stages.first().map(|stage| {
         let size = stage.input;
-        vec!["as it came".to_owned(), text(size), count(size.documents), String::new(), String::new(), String::new()]
+        vec!["as it came".to_owned(), text(size), count(size.documents), String::new(), String::new()]
     });
     let rows: Vec<Vec<String>> = begun.into_iter().chain(data.stages.iter().map(row)).collect();
-    let head = ["stage", "text that goes on", "documents", "removed", "repaired", "time"];
-    let mut content = table(&head, &[2, 5], &rows);
+    let head = ["stage", "text that goes on", "documents", "removed", "repaired"];
+    let mut content = table(&head, &[2], &rows);
     let splits: Vec<Vec<String>> = data
         .splits
         .iter()
