@@ -4,6 +4,7 @@
 
 mod common;
 
+use aquifer_testkit::{ScriptedServer, chat_answer, chat_question, http_answer};
 use common::Scratch;
 use serde_json::{Value, json};
 
@@ -98,4 +99,57 @@ fn parts_are_chosen_by_distance_rank_and_tags() {
         "x.jsonl",
     ];
     s.refused(&absent, &["no row has tags in `labels`"]);
+}
+
+/// Evolves, answers, tags, examines; every seventh request meets an overloaded server.
+fn model(n: usize, body: &str) -> Vec<u8> {
+    let asked = chat_question(body);
+    match () {
+        () if n % 7 == 3 => http_answer("503 Service Unavailable", "retry-after: 0\r\n", "{}"),
+        () if asked.contains("the new exercise") || asked.contains("Write another one") => {
+            chat_answer(&format!("{} Say why, in full.", asked.split("~~~~").nth(1).unwrap_or_default().trim()))
+        }
+        () if asked.contains("\"tags\"") => chat_answer("{\"tags\": [\"Cooking\", \"How To\"]}"),
+        () if asked.contains("\"correct\"") && asked.contains("A poor answer") => {
+            chat_answer("{\"fault\": \"too poor\", \"correct\": false}")
+        }
+        () if asked.contains("\"correct\"") => chat_answer("{\"fault\": \"\", \"correct\": true}"),
+        () if asked.contains("An examiner") => chat_answer("A better answer."),
+        () => chat_answer("A poor answer."),
+    }
+}
+
+#[test]
+fn new_rows_are_evolved_tagged_examined_and_never_asked_for_twice() {
+    let s = Scratch::new();
+    s.write("pool.json", pool());
+    let server = ScriptedServer::start(model);
+    let url = server.url();
+    let ask = |verb: &str, from: &str, out: &str, more: &[&str]| {
+        let fixed = ["data", "instruct", verb, from, "--out", out, "--endpoint", &url, "--model", "m", "--json"];
+        s.run(&[&fixed[..], more].concat()).json()
+    };
+    let estimate = ask("evolve", "pool.json", "new.jsonl", &[]);
+    assert_eq!((&estimate["estimate"]["questions"], server.asked()), (&json!(30), 0));
+    let evolved = ask("evolve", "pool.json", "new.jsonl", &["--rounds", "2", "--yes"]);
+    assert_eq!((&evolved["rows"], &evolved["dropped"]), (&json!(60), &json!({})));
+    let row = &lines(&s, "new.jsonl")[59];
+    let steps: Vec<&str> =
+        row["lineage"].as_array().unwrap().iter().map(|step| step["model"].as_str().unwrap()).collect();
+    assert_eq!((steps, &row["lineage"][0]["parent"]), (vec!["m"; 3], &json!("29")));
+    assert_eq!((&row["output"], row["lineage"][2]["prompt"].as_str().unwrap().len()), (&json!("A poor answer."), 64));
+    let asked = server.asked();
+    ask("evolve", "pool.json", "new.jsonl", &["--rounds", "2", "--yes", "--force"]);
+    assert_eq!(server.asked(), asked);
+
+    assert_eq!(ask("tag", "new.jsonl", "tagged.jsonl", &["--yes"])["rows"], 60);
+    assert_eq!(lines(&s, "tagged.jsonl")[0]["tags"], json!(["cooking", "how to"]));
+    let verified = ask("verify", "tagged.jsonl", "right.jsonl", &["--yes", "--correct-only"]);
+    assert_eq!(
+        (&verified["rows"], &verified["rewritten"], &verified["with_a_fault"]),
+        (&json!(60), &json!(60), &json!(0))
+    );
+    let row = &lines(&s, "right.jsonl")[0];
+    assert_eq!((&row["output"], &row["verified"]), (&json!("A better answer."), &json!(true)));
+    assert_eq!(row["lineage"].as_array().unwrap().last().unwrap()["operation"], "correct");
 }

@@ -124,6 +124,15 @@ impl Example {
         };
         turns.last().filter(|turn| turn.role == Role::Assistant)
     }
+
+    /// The same, to change it.
+    pub fn answer_mut(&mut self) -> Option<&mut Turn> {
+        let turns = match &mut self.ending {
+            Ending::Pair { chosen, .. } => chosen,
+            _ => &mut self.turns,
+        };
+        turns.last_mut().filter(|turn| turn.role == Role::Assistant)
+    }
 }
 
 impl Ending {

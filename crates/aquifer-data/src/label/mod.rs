@@ -9,9 +9,13 @@ mod placeholders;
 mod rubric;
 mod sample;
 
+#[cfg(test)]
+pub(crate) use placeholders::check as check_gaps;
 pub use placeholders::fill;
 pub use rubric::{AnswerForm, Class, RUBRICS, Rubric, RubricError, Scale};
 pub use sample::sample;
+
+pub(crate) use answer::last_object;
 
 use aquifer_client::{Ask, ClientError, Question, Reply};
 use aquifer_corpus::Document;
