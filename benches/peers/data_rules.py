@@ -263,24 +263,33 @@ def recipe(folder, rules):
     return path
 
 
-def written(folder, texts):
+def written(folder, documents):
+    """A file of documents: texts, or a text with its metadata."""
     path = folder / "documents.jsonl"
-    rows = (json.dumps({"id": str(i), "text": text}, ensure_ascii=False) for i, text in enumerate(texts))
-    path.write_text("".join(row + "\n" for row in rows))
+    pairs = ((document, {}) if isinstance(document, str) else document for document in documents)
+    rows = ({"id": str(i), "text": text, "metadata": metadata} for i, (text, metadata) in enumerate(pairs))
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return path
 
 
 def theirs(name, arguments):
-    from datatrove.pipeline import filters
+    from datatrove.pipeline import filters, formatters
 
-    return getattr(filters, name)(**arguments)
+    return getattr(filters if hasattr(filters, name) else formatters, name)(**arguments)
 
 
-def decision(rule, text):
+def decision(rule, document):
     """datatrove's reason (empty if it keeps the text) and the text as it goes on."""
     from datatrove.data import Document
 
-    document = Document(text=text, id="")
+    text, metadata = (document, {}) if isinstance(document, str) else document
+    if hasattr(rule, "format"):
+        # Replacements begin anew with each document, so that what becomes of one does not depend on those before it.
+        for part in vars(rule).values():
+            if hasattr(part, "_replace_i"):
+                part._replace_i = 0
+        return "", rule.format(text)
+    document = Document(text=text, id="", metadata=dict(metadata))
     kept = rule.filter(document)
     if kept is True:
         return "", document.text
@@ -288,28 +297,34 @@ def decision(rule, text):
 
 
 def parity(args):
-    texts = documents(args.documents, args.seed)
-    peers = [theirs(*peer) for _, peer in RULES]
-    reasons = [collections.Counter() for _ in RULES]
-    different = [[] for _ in RULES]
+    return compare(RULES, documents(args.documents, args.seed))
+
+
+def compare(rules, documents):
+    """Prints how decisions, reasons and texts differ, rule by rule; how many do."""
+    peers = [theirs(*peer) for _, peer in rules]
+    reasons = [collections.Counter() for _ in rules]
+    different = [[] for _ in rules]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        command = [OURS, "decide", recipe(folder, [rule for rule, _ in RULES]), written(folder, texts)]
+        command = [OURS, "decide", recipe(folder, [rule for rule, _ in rules]), written(folder, documents)]
         answers = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
-    for text, answer in zip(texts, answers):
+    for document, answer in zip(documents, answers):
+        text = document if isinstance(document, str) else document[0]
         for i, (said, now) in enumerate(json.loads(answer)):
-            want, edited = decision(peers[i], text)
-            reasons[i][want or "kept"] += 1
-            if said != want or (not want and (text if now is None else now) != edited):
-                different[i].append((want, said, text))
+            want, edited = decision(peers[i], document)
+            now = text if now is None else now
+            reasons[i][want or ("kept" if edited == text else "edited")] += 1
+            if said != want or (not want and now != edited):
+                different[i].append((want or edited, said or now, document))
     bad = 0
-    for (rule, _), counts, apart in zip(RULES, reasons, different):
+    for (rule, _), counts, apart in zip(rules, reasons, different):
         name = rule.get("name", rule["rule"])
-        dropped = sum(counts.values()) - counts["kept"]
-        print(f"{name}: {len(texts)} decisions and reasons, {dropped} dropped, {len(apart)} differ")
+        dropped = sum(counts.values()) - counts["kept"] - counts["edited"]
+        print(f"{name}: {len(documents)} decisions and reasons, {dropped} dropped, {len(apart)} differ")
         print("    " + ", ".join(f"{reason} {count}" for reason, count in counts.most_common()))
-        for want, said, text in apart[:10]:
-            print(f"    theirs {want or 'kept'!r}, ours {said or 'kept'!r}: {text[:300]!r}")
+        for want, said, document in apart[:10]:
+            print(f"    theirs {want[:200]!r}, ours {said[:200]!r}: {document[:300]!r}")
         bad += len(apart)
     return bad
 

@@ -4,17 +4,24 @@
 //! stage, datatrove's name for what broke (empty if nothing did) and the text as it goes on.
 //! `rules speed STAGES.toml DOCUMENTS.jsonl` reads numbers of stages, a line at a time (`0 2`), runs all documents through those
 //! stages and prints the seconds and how many documents were left.
+//! `rules words LANGUAGE` reads texts, a JSON string a line, and prints the words of each.
 
 use aquifer_corpus::Document;
 use aquifer_data::rules::{Answer, Page, Stage, Value};
+use aquifer_text::words::{Language, Splitter};
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [what, language] = &args[..]
+        && what == "words"
+    {
+        return words(serde_json::from_value(language.as_str().into())?);
+    }
     let [what, stages, documents] = &args[..] else {
-        return Err("usage: rules decide|speed STAGES.toml DOCUMENTS.jsonl".into());
+        return Err("usage: rules decide|speed STAGES.toml DOCUMENTS.jsonl, or rules words LANGUAGE".into());
     };
     let stages = read_stages(stages)?;
     let documents = read_documents(documents)?;
@@ -61,6 +68,18 @@ fn reason(stage: &Stage, answer: &Answer) -> String {
     let at = stage.column_names().iter().position(|name| *name == broken.column).unwrap_or_default();
     let below = matches!((&broken.value, broken.bound.at_least), (Value::Number(x), Some(least)) if *x < least);
     stage.columns()[at].peer[usize::from(!below)].to_owned()
+}
+
+fn words(language: Language) -> Result<(), Box<dyn Error>> {
+    let mut splitter = Splitter::new(language);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for line in std::io::stdin().lock().lines() {
+        let text: String = serde_json::from_str(&line?)?;
+        let tokens = splitter.split(&text);
+        let words: Vec<&str> = tokens.iter().filter(|token| !token.is_space()).map(|token| token.of(&text)).collect();
+        writeln!(out, "{}", serde_json::to_string(&words)?)?;
+    }
+    Ok(())
 }
 
 fn speed(stages: &[Stage], documents: &[Document]) -> Result<(), Box<dyn Error>> {

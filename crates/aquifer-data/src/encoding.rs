@@ -1,11 +1,14 @@
-//! Text whose encoding went wrong, put right: UTF-8 once read as Latin-1 or Windows-1252 (also twice over), byte-order
-//! marks and control characters left inside, and combining characters not composed (NFC).
+//! Text whose encoding went wrong, put right: UTF-8 once read as Latin-1, Windows-1252 or a few other code pages (also twice over),
+//! byte-order marks and control characters left inside, and combining characters not composed (NFC).
 //!
 //! A line is decoded again only if every run of high characters in it turns out to be valid UTF-8: in honest text some
 //! accented letter always stands alone, which is not. One short run whose tail is a quotation mark or dash (`Ä“` is the
 //! UTF-8 of `ē` misread, but also how a German quotation ends) is left as it is.
 
+use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1250, WINDOWS_1251};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -109,28 +112,51 @@ fn decode_lines(text: &str) -> (Option<String>, usize) {
 }
 
 fn decode_line(line: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(line.len());
-    let mut strong = 0_usize;
-    let mut chars = line.chars().peekable();
-    while let Some(&c) = chars.peek() {
-        if c.is_ascii() {
-            out.push(c as u8);
-            chars.next();
-            continue;
-        }
+    // Two characters, the second a dash or quotation mark, could be honest; anything else could not.
+    let strong = |run: &str| run.chars().nth(2).is_some() || run.chars().next_back() <= Some('\u{ff}');
+    decode_line_as(line, as_byte, strong).or_else(|| {
+        let other = |bytes: &FxHashMap<char, u8>| decode_line_as(line, |c| bytes.get(&c).copied(), has_symbol);
+        OTHERS.iter().find_map(other)
+    })
+}
+
+/// The line decoded from the bytes that its characters were misread from, if all of its runs are UTF-8 then and one of them is
+/// `strong`: nothing that honest text has.
+fn decode_line_as(line: &str, byte: impl Fn(char) -> Option<u8>, strong: impl Fn(&str) -> bool) -> Option<String> {
+    let (mut out, mut sure) = (Vec::with_capacity(line.len()), false);
+    let mut rest = line;
+    while !rest.is_empty() {
+        let (plain, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii()).unwrap_or(rest.len()));
+        let (run, behind) = behind.split_at(behind.find(|c: char| c.is_ascii()).unwrap_or(behind.len()));
+        rest = behind;
+        out.extend_from_slice(plain.as_bytes());
         let start = out.len();
-        let mut tail_is_punctuation = false;
-        while let Some(&c) = chars.peek().filter(|c| !c.is_ascii()) {
-            out.push(as_byte(c)?);
-            tail_is_punctuation = u32::from(c) > 0xFF;
-            chars.next();
+        for c in run.chars() {
+            out.push(byte(c)?);
         }
         std::str::from_utf8(&out[start..]).ok()?;
-        // Two characters, the second a dash or quotation mark, could be honest; anything else could not.
-        strong += usize::from(out.len() - start > 2 || !tail_is_punctuation);
+        sure |= !run.is_empty() && strong(run);
     }
-    if strong == 0 { None } else { String::from_utf8(out).ok() }
+    if sure { String::from_utf8(out).ok() } else { None }
 }
+
+/// Whether there is a character that is no part of words or sentences. Letters alone could be honest: in Mac Roman `’É` is UTF-8.
+fn has_symbol(run: &str) -> bool {
+    let is_common = |c: char| c.is_alphanumeric() || "‘’‚“”„‹›«»–—…·•´¿¡".contains(c);
+    // How dashes and quotation marks begin in the Cyrillic code page, and no Cyrillic word does.
+    run.contains("вЂ") || run.chars().any(|c| !is_common(c))
+}
+
+/// Bytes by the characters they are misread as in Central Europe's and the Cyrillic code page of Windows, on old Macs and in DOS.
+static OTHERS: LazyLock<[FxHashMap<char, u8>; 4]> = LazyLock::new(|| {
+    let high: Vec<u8> = (0x80..=0xFF).collect();
+    let decoded = |encoding: &'static Encoding| encoding.decode_without_bom_handling(&high).0.into_owned();
+    let pages = [decoded(WINDOWS_1250), decoded(WINDOWS_1251), decoded(MACINTOSH), CODE_PAGE_437.to_owned()];
+    pages.map(|page| page.chars().zip(high.iter().copied()).collect())
+});
+
+const CODE_PAGE_437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
+    └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
 /// The byte that Windows-1252 (or, where it has none, Latin-1) reads as `c`.
 fn as_byte(c: char) -> Option<u8> {
@@ -178,6 +204,11 @@ mod tests {
         "É…",
         "👩‍🚀 ok",
         "\u{212A} and \u{F900}",
+        "L’École et l’État",
+        "KNÍŽKA",
+        "├── src\n│   └── lib.rs\n╔═══╗ ░▒▓ █",
+        "√2 ≈ 1,41 ± 0,01 °C",
+        "Мне © 2019, № 5 — «да»",
     ];
 
     #[test]
@@ -203,6 +234,14 @@ mod tests {
                 assert!(found.misread_lines > 0);
             }
         }
+    }
+
+    #[test]
+    fn what_ftfy_repairs_is_repaired() {
+        let cases: Vec<[String; 2]> =
+            serde_json::from_str(include_str!("../tests/golden/encoding/cases.json")).unwrap();
+        let apart: Vec<_> = cases.iter().filter(|[broken, whole]| repair(broken).0 != *whole).collect();
+        assert!(cases.len() > 150 && apart.is_empty(), "{} of {}: {apart:?}", apart.len(), cases.len());
     }
 
     #[test]

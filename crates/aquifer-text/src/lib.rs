@@ -23,6 +23,7 @@ pub mod language;
 mod ngram;
 mod pieces;
 pub mod shingles;
+pub mod simplified;
 pub mod special;
 mod split;
 mod stop;

@@ -6,7 +6,8 @@ use aquifer_text::words::{Language, Splitter, Token, sentences};
 
 #[test]
 fn tokens_and_sentences_are_spacys() {
-    let mut splitters = [(Language::English, "en"), (Language::Multi, "xx")].map(|(l, name)| (name, Splitter::new(l)));
+    let languages = [(Language::English, "en"), (Language::Multi, "xx"), (Language::Chinese, "zh")];
+    let mut splitters = languages.map(|(language, name)| (name, Splitter::new(language)));
     let mut checked = 0;
     for line in include_str!("golden/words.jsonl").lines() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -17,11 +17,14 @@ pub fn normalised(url: &str) -> String {
     format!("{host}{}", path.trim_end_matches('/'))
 }
 
-/// What pages of one address share; `None` for a document without one. It is read from the metadata: `url`, else the
-/// `WARC-Target-URI` a crawl writes.
+/// The address a document came from, by its metadata: `url`, else the `WARC-Target-URI` a crawl writes.
+pub(crate) fn address(document: &Document) -> Option<&str> {
+    ["url", "WARC-Target-URI"].into_iter().find_map(|key| document.metadata.get(key)?.as_str())
+}
+
+/// What pages of one address share; `None` for a document without one.
 pub fn mark(document: &Document) -> Option<[u8; exact::MARK]> {
-    let found = ["url", "WARC-Target-URI"].into_iter().find_map(|key| document.metadata.get(key)?.as_str());
-    let url = normalised(found?);
+    let url = normalised(address(document)?);
     (!url.is_empty()).then(|| exact::digest(url.as_bytes()))
 }
 

@@ -17,6 +17,16 @@ pub const PRESETS: &[Preset] = &[
         about: "English web pages, as FineWeb was made",
         text: include_str!("presets/fineweb.toml"),
     },
+    Preset {
+        name: "fineweb-zh",
+        about: "Chinese web pages, as FineWeb-2 was made",
+        text: include_str!("presets/fineweb-zh.toml"),
+    },
+    Preset {
+        name: "flagdata",
+        about: "Chinese web pages by FlagData's rules, without what tells who people are",
+        text: include_str!("presets/flagdata.toml"),
+    },
     Preset { name: "c4", about: "English web pages, as C4 was made", text: include_str!("presets/c4.toml") },
     Preset {
         name: "gopher",
@@ -24,6 +34,7 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("presets/gopher.toml"),
     },
     Preset { name: "code", about: "source files by the rules of The Stack", text: include_str!("presets/code.toml") },
+    Preset { name: "sft", about: "dialogues to fine-tune on", text: include_str!("presets/sft.toml") },
     Preset { name: "books", about: "books and other long texts", text: include_str!("presets/books.toml") },
     Preset { name: "web", about: "web pages in any language, by few rules", text: include_str!("presets/web.toml") },
     Preset {

@@ -1,14 +1,14 @@
 //! The line and page rules of C4 (Raffel et al., 2020, <https://arxiv.org/abs/1910.10683>, section 2.2), as datatrove decides them.
 //! It edits: what goes on is the lines that stay, without their citation marks.
 
-use super::characters::{length, strip};
+use super::characters::{length, place, strip};
 use super::page::with_splitter;
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use aho_corasick::AhoCorasick;
 use aquifer_text::words::characters::{is_digit, is_space};
 use aquifer_text::words::{Language, Token, sentences};
 use std::borrow::Cow;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Which lines go; names and defaults are datatrove's. A number of −1 asks nothing.
 #[derive(serde::Deserialize)]
@@ -133,6 +133,15 @@ impl Rule for C4Quality {
             ask.edited("lines and citations taken out");
         }
         ControlFlow::Continue(())
+    }
+
+    fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        let offends = |line: &str| match column {
+            LOREM_IPSUM => self.phrases_in(line).lorem_ipsum,
+            CURLY_BRACKETS => line.contains('{'),
+            _ => false,
+        };
+        page.lines().iter().filter(|line| offends(line)).map(|line| place(page.text(), line)).collect()
     }
 }
 

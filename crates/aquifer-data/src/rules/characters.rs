@@ -2,6 +2,7 @@
 
 use aquifer_text::words::characters::is_space;
 use rustc_hash::FxHashSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Marks that end a sentence, over all scripts: FineWeb's and datatrove's list.
@@ -66,6 +67,12 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
         lines.push(&text[start..]);
     }
     lines
+}
+
+/// Where a piece of the text, which points into it, lies.
+pub(super) fn place(text: &str, piece: &str) -> Range<usize> {
+    let start = piece.as_ptr() as usize - text.as_ptr() as usize;
+    start..start + piece.len()
 }
 
 /// Code points in a text, as Python's `len` counts.

@@ -3,7 +3,7 @@
 //! Kocetkov et al., "The Stack", 2022, <https://arxiv.org/abs/2211.15533>; Chen et al., 2021,
 //! <https://arxiv.org/abs/2107.03374>, section 3.1.
 
-use super::characters::length;
+use super::characters::{length, place};
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use std::ops::{ControlFlow, Range};
 
@@ -52,15 +52,12 @@ impl Rule for CodeFiles {
 
     fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
         let text = page.text();
-        let place = |line: &str| {
-            let start = line.as_ptr() as usize - text.as_ptr() as usize;
-            start..start + line.len()
+        let line = match column {
+            LONGEST_LINE => text.lines().max_by_key(|line| length(line)),
+            GENERATED => notice(text),
+            _ => None,
         };
-        match column {
-            LONGEST_LINE => text.lines().max_by_key(|line| length(line)).map(place).into_iter().collect(),
-            GENERATED => notice(text).map(place).into_iter().collect(),
-            _ => Vec::new(),
-        }
+        line.map(|line| place(text, line)).into_iter().collect()
     }
 }
 

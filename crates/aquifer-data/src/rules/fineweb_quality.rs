@@ -1,10 +1,10 @@
 //! The rules that FineWeb adds (Penedo et al., 2024, <https://arxiv.org/abs/2406.17557>, section 3.4), as datatrove decides them.
 
-use super::characters::{is_terminal, length, strip};
-use super::repeated::repeated_characters;
+use super::characters::{is_terminal, length, place, strip};
+use super::repeated::{repeated, repeated_characters};
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use aquifer_text::words::Language;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Lines that end a sentence, short lines, repeated lines, line ends for each word.
 #[derive(serde::Deserialize)]
@@ -51,25 +51,48 @@ impl Rule for FinewebQuality {
 
     fn measure(&self, page: &Page, ask: &mut Asked) -> ControlFlow<()> {
         let text = page.text();
-        let lines: Vec<&str> = text.split('\n').filter(|line| !strip(line).is_empty()).collect();
+        let lines = filled(text);
         ask.number(LINES, lines.len() as f64)?;
         if lines.is_empty() {
             return ControlFlow::Continue(());
         }
-        let ends = |line: &&&str| match &self.stop_chars {
-            None => line.ends_with(is_terminal),
-            Some(marks) => marks.iter().any(|mark| line.ends_with(mark.as_str())),
-        };
-        let that_end = lines.iter().filter(ends).count();
+        let that_end = lines.iter().filter(|line| self.ends(line)).count();
         if that_end > 0 || !self.line_punct_exclude_zero {
             ask.number(LINES_THAT_END, share(that_end, lines.len()))?;
         }
-        // Few characters take few bytes; only a line between the two needs counting.
-        let short = |line: &&&str| line.len() <= self.short_line_length || length(line) <= self.short_line_length;
-        ask.number(SHORT_LINES, share(lines.iter().filter(short).count(), lines.len()))?;
+        ask.number(SHORT_LINES, share(lines.iter().filter(|line| self.is_short(line)).count(), lines.len()))?;
         let line_ends = memchr::memchr_iter(b'\n', text.as_bytes()).count();
         let (_, again) = repeated_characters(&lines);
         ask.number(REPEATED_CHARACTERS, share(again, page.length() - line_ends))?;
         ask.number(LINE_ENDS_PER_WORD, share(line_ends, page.words(self.language).len()))
+    }
+
+    fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        let mut lines = filled(page.text());
+        match column {
+            LINES_THAT_END => lines.retain(|line| !self.ends(line)),
+            SHORT_LINES => lines.retain(|line| self.is_short(line)),
+            REPEATED_CHARACTERS => lines = repeated(&lines).collect(),
+            _ => lines.clear(),
+        }
+        lines.into_iter().map(|line| place(page.text(), line)).collect()
+    }
+}
+
+fn filled(text: &str) -> Vec<&str> {
+    text.split('\n').filter(|line| !strip(line).is_empty()).collect()
+}
+
+impl FinewebQuality {
+    fn ends(&self, line: &str) -> bool {
+        match &self.stop_chars {
+            None => line.ends_with(is_terminal),
+            Some(marks) => marks.iter().any(|mark| line.ends_with(mark.as_str())),
+        }
+    }
+
+    fn is_short(&self, line: &str) -> bool {
+        // Few characters take few bytes; only a line between the two needs counting.
+        line.len() <= self.short_line_length || length(line) <= self.short_line_length
     }
 }

@@ -1,10 +1,10 @@
 //! Document quality rules of Gopher (Rae et al., 2021, <https://arxiv.org/abs/2112.11446>, appendix A1.1), as datatrove decides them.
 
-use super::characters::{is_symbol, strip};
+use super::characters::{is_symbol, place, strip};
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use aquifer_text::words::{Language, characters};
 use rustc_hash::FxHashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Number and length of words, symbols, bullets, ellipses, words with letters, stop words.
 #[derive(serde::Deserialize)]
@@ -88,12 +88,11 @@ impl Rule for GopherQuality {
         ask.number(ELLIPSES, share(ellipses, words.len()))?;
 
         let lines = page.lines();
-        let lines_that =
-            |test: fn(&str) -> bool| share(lines.iter().filter(|line| test(strip(line))).count(), lines.len());
-        ask.number(BULLET_LINES, lines_that(|line| line.starts_with(['•', '-'])))?;
-        ask.number(ELLIPSIS_LINES, lines_that(|line| line.ends_with("...") || line.ends_with('…')))?;
+        let lines_that = |test: fn(&str) -> bool| share(lines.iter().filter(|line| test(line)).count(), lines.len());
+        ask.number(BULLET_LINES, lines_that(has_bullet))?;
+        ask.number(ELLIPSIS_LINES, lines_that(trails_off))?;
 
-        let with_letter = words.iter().filter(|token| token.of(text).chars().any(characters::is_letter)).count();
+        let with_letter = words.iter().filter(|token| has_letter(token.of(text))).count();
         ask.number(WORDS_WITH_LETTERS, share(with_letter, words.len()))?;
         let mut found = vec![false; self.stop_words.len()];
         for token in words.iter().filter(|token| (token.end - token.start) as usize <= self.longest) {
@@ -103,4 +102,41 @@ impl Rule for GopherQuality {
         }
         ask.number(STOP_WORDS, found.iter().filter(|found| **found).count() as f64)
     }
+
+    fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        let text = page.text();
+        let matches = |what: &str| text.match_indices(what).map(|(at, found)| at..at + found.len()).collect::<Vec<_>>();
+        let lines = |test: fn(&str) -> bool| {
+            page.lines().iter().filter(|line| test(line)).map(|line| place(text, line)).collect()
+        };
+        match column {
+            HASHES => matches("#"),
+            ELLIPSES => {
+                let mut found = [matches("..."), matches("…")].concat();
+                found.sort_by_key(|span| span.start);
+                found
+            }
+            BULLET_LINES => lines(has_bullet),
+            ELLIPSIS_LINES => lines(trails_off),
+            WORDS_WITH_LETTERS => {
+                let words = page.words(self.language);
+                let without = words.iter().filter(|token| !has_letter(token.of(text)));
+                without.map(|token| token.start as usize..token.end as usize).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn has_bullet(line: &str) -> bool {
+    strip(line).starts_with(['•', '-'])
+}
+
+fn trails_off(line: &str) -> bool {
+    let line = strip(line);
+    line.ends_with("...") || line.ends_with('…')
+}
+
+fn has_letter(word: &str) -> bool {
+    word.chars().any(characters::is_letter)
 }

@@ -1,11 +1,11 @@
 //! Repetition rules of Gopher (Rae et al., 2021, <https://arxiv.org/abs/2112.11446>, table A1), as datatrove decides them.
 
-use super::characters::strip;
+use super::characters::{place, strip};
 use super::ngrams::Ngrams;
-use super::repeated::repeated_characters;
+use super::repeated::{repeated, repeated_characters};
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use aquifer_text::words::Language;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Repeated lines, paragraphs and runs of words.
 #[derive(serde::Deserialize)]
@@ -81,6 +81,30 @@ impl Rule for GopherRepetition {
         }
         ControlFlow::Continue(())
     }
+
+    fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        let text = page.text();
+        let parts = match column {
+            CHARACTERS => return Vec::new(),
+            PARAGRAPHS..LINES => split_at_ends(strip(text), 2),
+            LINES..FIRST_TOP => split_at_ends(text, 1),
+            _ => return self.runs(page, column),
+        };
+        repeated(&parts).map(|part| place(text, part)).collect()
+    }
+}
+
+impl GopherRepetition {
+    /// Where the runs of words lie that a column counts.
+    fn runs(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        let words = page.words(self.language);
+        let mut ngrams = Ngrams::new(page.text(), &words);
+        let (n, places) = match column.checked_sub(FIRST_REPEATED) {
+            None => (TOP[column - FIRST_TOP].0, ngrams.top_places(TOP[column - FIRST_TOP].0)),
+            Some(which) => (REPEATED[which].0, ngrams.repeated_places(REPEATED[which].0)),
+        };
+        places.into_iter().map(|at| words[at].start as usize..words[at + n - 1].end as usize).collect()
+    }
 }
 
 /// The parts between runs of at least so many line feeds; empty at an end that is such a run.
@@ -103,6 +127,25 @@ fn split_at_ends(text: &str, least: usize) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Stage;
+    use aquifer_corpus::Document;
+
+    #[test]
+    fn what_is_repeated_is_shown() {
+        let stage = Stage::build(toml::toml! { rule = "gopher_repetition" }).unwrap();
+        let text = "one two three four five six\nother\none two three four five six\n\nother";
+        let document = Document::new("d", text);
+        let page = Page::new(&document);
+        let shown = |name: &str| {
+            let at = stage.columns().iter().position(|column| column.name == name).unwrap();
+            stage.spans(&page, at).into_iter().map(|span| text[span].to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("lines"), ["one two three four five six", "other"]);
+        assert_eq!(shown("paragraphs"), [""; 0]);
+        assert_eq!(shown("top_2_gram"), ["one two", "one two"]);
+        assert_eq!(shown("repeated_5_grams"), ["one two three four five"]);
+        assert_eq!(shown("repeated_10_grams"), [""; 0]);
+    }
 
     #[test]
     fn parts_lie_between_runs_of_line_feeds() {

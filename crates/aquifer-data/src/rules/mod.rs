@@ -19,16 +19,21 @@
 //! ```
 
 mod ask;
+mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
 mod characters;
 pub mod classifier;
 pub mod code_files;
 pub mod contamination;
+mod dialogue;
 mod extract;
 mod fineweb_quality;
+mod flagdata;
 mod gopher_quality;
 mod gopher_repetition;
+mod line_corrections;
+mod lists;
 mod measures;
 mod ngrams;
 mod noise;
@@ -36,10 +41,14 @@ mod notices;
 mod options;
 mod page;
 pub mod perplexity;
+mod privacy;
 mod repair;
 mod repeated;
 mod stage;
+mod symbol_lines;
+mod t2s;
 mod turns;
+mod url;
 
 pub use ask::{Asked, Bound, Column, Value};
 pub(crate) use measures::{Measures, take_bounds};
@@ -82,12 +91,30 @@ pub struct Known {
 /// Every rule there is, in the order of this list.
 pub static RULES: &[Known] = &[
     Known { name: "extract", about: "the main text of a page", build: extract::build },
+    Known { name: "url", about: "lists of domains and addresses, and words in addresses", build: url::build },
+    Known {
+        name: "language",
+        about: "its language, by our own model or one of fastText's",
+        build: classifier::language,
+    },
     Known {
         name: "repair",
-        about: "puts broken encodings right: misread UTF-8, marks, controls",
+        about: "edits: puts broken encodings right: misread UTF-8, marks, controls",
         build: repair::build,
     },
-    Known { name: "notices", about: "takes out cookie notices, navigation, copyright", build: notices::build },
+    Known { name: "notices", about: "edits: takes out cookie notices, navigation, copyright", build: notices::build },
+    Known { name: "t2s", about: "edits: traditional Chinese as simplified, as OpenCC does", build: t2s::build },
+    Known {
+        name: "privacy",
+        about: "edits: e-mail and IP addresses; Chinese identity cards, telephones, WeChat and QQ accounts",
+        build: privacy::build,
+    },
+    Known { name: "symbol_lines", about: "edits: takes out lines of nothing but symbols", build: symbol_lines::build },
+    Known {
+        name: "line_corrections",
+        about: "edits: menus, counters and invitations among the lines, after RefinedWeb",
+        build: line_corrections::build,
+    },
     Known { name: "noise", about: "letters, length of words, repeated lines", build: noise::build },
     Known {
         name: "gopher_repetition",
@@ -101,9 +128,10 @@ pub static RULES: &[Known] = &[
     },
     Known {
         name: "c4_quality",
-        about: "takes out lines that are no sentences, and drops what has too few left, after C4",
+        about: "edits: takes out lines that are no sentences, and drops what has too few left, after C4",
         build: c4_quality::build,
     },
+    Known { name: "c4_badwords", about: "words of lists, after C4", build: c4_badwords::build },
     Known { name: "c4_paragraph", about: "three long lines, after mC4", build: c4_paragraph::build },
     Known {
         name: "fineweb_quality",
@@ -111,16 +139,17 @@ pub static RULES: &[Known] = &[
         build: fineweb_quality::build,
     },
     Known {
-        name: "language",
-        about: "its language, by our own model or one of fastText's",
-        build: classifier::language,
+        name: "flagdata",
+        about: "letters, symbols, lines, stop words and flagged words, after FlagData",
+        build: flagdata::build,
     },
-    Known { name: "contamination", about: "runs of words that an evaluation set has too", build: contamination::build },
-    Known { name: "classifier", about: "its label, by a fastText model", build: classifier::build },
-    Known { name: "perplexity", about: "how surprising it is to a KenLM model", build: perplexity::build },
     Known {
         name: "code_files",
         about: "lengths of lines and letters of source files, after The Stack",
         build: code_files::build,
     },
+    Known { name: "dialogue", about: "turns that follow each other, answers that are answers", build: dialogue::build },
+    Known { name: "contamination", about: "runs of words that an evaluation set has too", build: contamination::build },
+    Known { name: "classifier", about: "its label, by a fastText model", build: classifier::build },
+    Known { name: "perplexity", about: "how surprising it is to a KenLM model", build: perplexity::build },
 ];

@@ -59,6 +59,20 @@ impl<'a> Ngrams<'a> {
     /// Characters that the most frequent run of n words takes, spaces between its words counted; of equally frequent ones the first.
     /// `n` may only grow from call to call. `None` where there are fewer words.
     pub(super) fn top(&mut self, n: usize) -> Option<usize> {
+        let (at, count) = self.most_frequent(n)?;
+        Some((self.length(at, n) + n - 1) * count)
+    }
+
+    /// Where that run begins, each time.
+    pub(super) fn top_places(&mut self, n: usize) -> Vec<usize> {
+        let Some((first, _)) = self.most_frequent(n) else { return Vec::new() };
+        (0..self.runs.len())
+            .filter(|at| *at == first || self.runs[*at] == self.runs[first] && self.runs[first] != ONCE)
+            .collect()
+    }
+
+    /// The most frequent run: where it begins first, and how often it occurs.
+    fn most_frequent(&mut self, n: usize) -> Option<(usize, usize)> {
         while self.n < n {
             self.lengthen();
         }
@@ -76,18 +90,40 @@ impl<'a> Ngrams<'a> {
         let most = counts.iter().copied().max().unwrap_or(1).max(1);
         let which = if most == 1 { None } else { counts.iter().position(|count| *count == most) };
         let at = which.map_or(0, |which| first[which] as usize);
-        Some((self.length(at, n) + n - 1) * most as usize)
+        Some((at, most as usize))
+    }
+
+    /// How many different runs of n words occur more than once. `n` may only grow, as for [`top`](Self::top).
+    pub(super) fn different_repeated(&mut self, n: usize) -> usize {
+        while self.n < n {
+            self.lengthen();
+        }
+        // Numbers are given without gaps.
+        self.runs.iter().filter(|run| **run != ONCE).max().map_or(0, |most| *most as usize + 1)
     }
 
     /// Characters in runs of n words that were there before, from left to right, none counted twice. Runs are equal if their words,
     /// written without spaces, are.
     pub(super) fn repeated(&mut self, n: usize) -> usize {
-        let Some(last) = self.words.len().checked_sub(n) else { return 0 };
+        let mut characters = 0;
+        self.each_repeated(n, |ngrams, at| characters += ngrams.length(at, n));
+        characters
+    }
+
+    /// Where those runs begin.
+    pub(super) fn repeated_places(&mut self, n: usize) -> Vec<usize> {
+        let mut places = Vec::new();
+        self.each_repeated(n, |_, at| places.push(at));
+        places
+    }
+
+    fn each_repeated(&mut self, n: usize, mut take: impl FnMut(&Self, usize)) {
+        let Some(last) = self.words.len().checked_sub(n) else { return };
         let common = self.common.take().unwrap_or_else(|| self.common_heads());
         let mut table = std::mem::take(&mut self.table);
         let may_repeat = |at: usize| common[at] || self.bytes(at, n).len() < HEAD;
         table.clear((0..=last).filter(|at| may_repeat(*at)).count());
-        let (mut at, mut characters) = (0, 0);
+        let mut at = 0;
         while at <= last {
             let bytes = self.bytes(at, n);
             let known = may_repeat(at) && {
@@ -95,7 +131,7 @@ impl<'a> Ngrams<'a> {
                 table.find_or_add(hash(bytes), at as u32, same).is_some()
             };
             if known {
-                characters += self.length(at, n);
+                take(self, at);
                 at += n;
             } else {
                 at += 1;
@@ -103,7 +139,6 @@ impl<'a> Ngrams<'a> {
         }
         self.table = table;
         self.common = Some(common);
-        characters
     }
 
     fn bytes(&self, at: usize, n: usize) -> &[u8] {
@@ -248,6 +283,12 @@ mod tests {
         characters
     }
 
+    fn different_repeated(words: &[&str], n: usize) -> usize {
+        let mut counts: HashMap<&[&str], usize> = HashMap::new();
+        words.windows(n).for_each(|run| *counts.entry(run).or_insert(0) += 1);
+        counts.values().filter(|count| **count > 1).count()
+    }
+
     fn check(text: &str) {
         let tokens = Splitter::new(Language::English).split(text);
         let tokens: Vec<Token> = tokens.into_iter().filter(|token| !token.is_space()).collect();
@@ -258,6 +299,7 @@ mod tests {
         }
         for n in 5..=10 {
             assert_eq!(ngrams.repeated(n), repeated(&words, n), "{n} {text:?}");
+            assert_eq!(ngrams.different_repeated(n), different_repeated(&words, n), "{n} {text:?}");
         }
     }
 

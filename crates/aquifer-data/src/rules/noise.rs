@@ -1,9 +1,10 @@
 //! Text that is no language at all: symbols, digits, keyboard noise, one line over and over.
 
-use super::characters::spaceless;
+use super::characters::{place, spaceless};
+use super::repeated::repeated;
 use super::{Asked, Bound, Column, Page, Rule, RuleError, options, share};
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Share of letters among the visible characters, mean length of words, share of repeated lines.
 #[derive(serde::Deserialize)]
@@ -47,5 +48,12 @@ impl Rule for Noise {
             ask.number(REPEATED_LINES, share(lines.len() - distinct, lines.len()))?;
         }
         ask.number(CHARACTERS, visible as f64)
+    }
+
+    fn spans(&self, page: &Page, column: usize) -> Vec<Range<usize>> {
+        if column != REPEATED_LINES {
+            return Vec::new();
+        }
+        repeated(page.filled_lines()).map(|line| place(page.text(), line)).collect()
     }
 }

@@ -17,6 +17,7 @@ mod address;
 mod affixes;
 mod cache;
 pub mod characters;
+mod chinese;
 mod classes;
 mod exceptions;
 mod merge;

@@ -1,5 +1,6 @@
 //! How one chunk, a run of text without white space, falls into tokens.
 
+use super::Language;
 use super::address::is_address;
 use super::affixes::{infix, prefix, suffix};
 use super::exceptions::{Exceptions, exceptions};
@@ -16,8 +17,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(english: bool) -> Self {
-        let exceptions = exceptions(english);
+    pub(super) fn new(language: Language) -> Self {
+        let english = language == Language::English;
+        // Chinese text is cut by a dictionary instead.
+        let exceptions = if language == Language::Chinese { Exceptions::default() } else { exceptions(english) };
         let longest = exceptions.keys().map(String::len).max().unwrap_or(0);
         let mut rules = Rules { exceptions, longest, number_hyphen: english, phrases: FxHashMap::default() };
         let mut phrases: FxHashMap<String, Vec<Vec<String>>> = FxHashMap::default();

@@ -11,6 +11,7 @@ pub(super) fn is_mark(text: &str) -> bool {
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
         (Some(c), None) if c.is_ascii() => matches!(c, '!' | '.' | '?'),
+        (Some('一'..='\u{9fff}'), None) => false,
         (Some(c), None) => MARKS.contains(c),
         _ => false,
     }

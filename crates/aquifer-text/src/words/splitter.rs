@@ -5,7 +5,7 @@ use super::characters::{is_punctuation, is_space};
 use super::merge::merge;
 use super::rules::Rules;
 use super::sentences::is_mark;
-use super::{Token, Traits};
+use super::{Token, Traits, chinese};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -14,14 +14,20 @@ use std::cell::RefCell;
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// spaCy's `en`.
+    #[serde(alias = "en", alias = "eng_Latn")]
     #[default]
     English,
     /// spaCy's `xx`: the rules common to languages with spaces between words.
+    #[serde(alias = "xx")]
     Multi,
+    /// spaCy's `zh` with jieba, as datatrove sets it up.
+    #[serde(alias = "zh", alias = "cmn_Hani")]
+    Chinese,
 }
 
 /// Cuts texts into tokens. It remembers what it has cut, so one is kept for many texts.
 pub struct Splitter {
+    language: Language,
     rules: Rules,
     cache: Cache,
 }
@@ -37,7 +43,7 @@ pub fn with_splitter<R>(language: Language, f: impl FnOnce(&mut Splitter) -> R) 
 impl Splitter {
     /// A splitter that has seen nothing yet.
     pub fn new(language: Language) -> Self {
-        Splitter { rules: Rules::new(language == Language::English), cache: Cache::new() }
+        Splitter { language, rules: Rules::new(language), cache: Cache::new() }
     }
 
     /// The tokens of a text, in order; of a text beyond 4 GiB, those of its beginning.
@@ -75,10 +81,13 @@ impl Splitter {
 
     /// Adds the tokens of one chunk; true if one of them might begin a phrase.
     fn chunk(&mut self, text: &str, from: usize, to: usize, tokens: &mut Vec<Token>) -> bool {
-        let (chunk, rules) = (&text[from..to], &self.rules);
+        let (chunk, rules, language) = (&text[from..to], &self.rules, self.language);
         let make = |pieces: &mut Vec<Piece>| {
             let mut ends = Vec::new();
-            rules.split(chunk, &mut ends);
+            match language {
+                Language::Chinese => chinese::split(chunk, &mut ends),
+                _ => rules.split(chunk, &mut ends),
+            }
             let starts = std::iter::once(0).chain(ends.iter().copied());
             pieces.extend(starts.zip(&ends).map(|(start, &end)| describe(&chunk[start..end], rules)));
         };

@@ -2,12 +2,13 @@
 
 use crate::context::Context;
 use aquifer_data::pipeline::PRESETS;
+use aquifer_data::rules::RULES;
 use aquifer_record::write_atomic_bytes;
 use std::path::PathBuf;
 
 /// Write a recipe for `aquifer data run` to start from
 ///
-/// Without a name, lists the recipes there are. The file says what each stage does and where its bounds come from; edit it.
+/// Without a name, lists the recipes there are, and the rules their stages can name. The file says what each stage does and where its bounds come from; edit it.
 #[derive(clap::Args)]
 #[command(after_help = "Example: aquifer data init fineweb --out web.toml")]
 pub(crate) struct Args {
@@ -29,6 +30,10 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         }
         for preset in PRESETS {
             println!("{:<12} {}", preset.name, preset.about);
+        }
+        println!("\nRules for the stages of a recipe:");
+        for rule in RULES {
+            println!("  {:<18} {}", rule.name, rule.about);
         }
         return Ok(());
     };
