@@ -7,6 +7,7 @@ mod common;
 use aquifer_testkit::{ScriptedServer, chat_answer, chat_question, http_answer};
 use common::Scratch;
 use serde_json::json;
+use std::time::Duration;
 
 const RUBRIC: &str = "name = 'sea'\nprompt = \"Is this of the sea?\\n{text}\\n{classes}\"\n\
     [answer]\nfield = 'of'\n[[class]]\nname = 'sea'\n[[class]]\nname = 'land'\n";
@@ -99,4 +100,29 @@ fn strata_are_even_and_mistakes_are_named() {
     let url = lost.url();
     let asking = ["data", "label", "rows.jsonl", "--model", "m", "--endpoint", &url, "--rubric", "quality", "--yes"];
     s.refused(&[&asking[..], &["--out", "x.jsonl"]].concat(), &["404", "no model m"]);
+}
+
+#[test]
+fn a_killed_command_goes_on_where_it_was() {
+    let s = Scratch::new();
+    s.write("rows.jsonl", rows(60));
+    s.write("sea.toml", RUBRIC);
+    let server = ScriptedServer::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(20));
+        chat_answer("{\"of\": \"sea\"}")
+    });
+    let url = server.url();
+    let fixed = ["data", "label", "rows.jsonl", "--rubric", "sea.toml", "--endpoint", &url, "--model", "m", "--yes"];
+    let label = [&fixed[..], &["--out", "labels.jsonl", "--at-once", "2"]].concat();
+    let mut child = common::binary(&s.path("")).args(&label).spawn().unwrap();
+    while server.asked() < 20 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!s.path("labels.jsonl").exists());
+    s.run(&label);
+    // Of those under way when it was killed the answers were lost.
+    assert!((60..=62).contains(&server.asked()), "{}", server.asked());
+    assert_eq!(String::from_utf8(s.read("labels.jsonl")).unwrap().lines().count(), 60);
 }
