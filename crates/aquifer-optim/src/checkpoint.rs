@@ -8,12 +8,11 @@
 //! A checkpoint is made in a hidden neighbour folder, synced, and renamed; so a run killed at any instant leaves
 //! either all of it or none under its final name.
 
-use aquifer_record::files::{self, FileError};
+use aquifer_record::files::{self, FileError, HALF_WRITTEN};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "manifest.json";
-const HALF_WRITTEN: &str = ".writing-";
 const HALF_DELETED: &str = ".deleting-";
 
 /// The checkpoints of one run.

@@ -37,6 +37,28 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// What the names of half-written files begin with.
+pub const HALF_WRITTEN: &str = ".writing-";
+
+/// Removes what killed processes left half-written in a folder, if it is there. Nobody may be writing to it.
+///
+/// # Errors
+/// Whatever the system says, with the path.
+pub fn sweep(folder: &Path) -> Result<(), FileError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(FileError::at("read", folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(FileError::at("read", folder))?.path();
+        let half = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(HALF_WRITTEN));
+        if half && path.is_file() {
+            std::fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// A file being written: whole under its name once [`finish`](Writing::finish)ed, and not there at all before.
 pub struct Writing {
     path: PathBuf,
@@ -52,7 +74,7 @@ impl Writing {
             _ => Path::new("."),
         };
         std::fs::create_dir_all(folder).map_err(FileError::at("create the folder", folder))?;
-        let temporary = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder);
+        let temporary = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(folder);
         let temporary = temporary.map_err(FileError::at("write", path))?;
         let out = BufWriter::with_capacity(1 << 18, Metered(temporary));
         Ok(Writing { path: path.to_path_buf(), folder: folder.to_path_buf(), out })

@@ -5,29 +5,16 @@
 mod common;
 
 use aquifer_corpus::{Document, ShardMeta, ShardWriter, write_documents};
+use aquifer_data::pipeline::{Pipeline, Recipe as PipelineRecipe, RunOptions};
 use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;
 use aquifer_record::files::fill_disk_after;
 use aquifer_record::{RunFolder, Silent, Stop};
 use aquifer_text::train_char;
 use aquifer_train::{Job, Places, Recipe, RunError, run_recipe};
-use std::collections::BTreeMap;
+use common::files;
 use std::path::Path;
 use std::process::Command;
-
-/// Every file below a folder.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        match path.is_dir() {
-            true => found.extend(files(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes))),
-            false => drop(found.insert(name, std::fs::read(&path).unwrap())),
-        }
-    }
-    found
-}
 
 /// Writes once with room, then again with less and less, into the same folder.
 fn each_file_is_old_or_new(what: &str, write: impl Fn(&Path, u64) -> Result<(), String>) {
@@ -96,6 +83,37 @@ fn a_full_disk_is_told_and_spoils_nothing() {
         writer.finish().map(drop).map_err(|e| e.to_string())
     });
     a_run_goes_on_after_a_full_disk();
+    a_pipeline_goes_on_after_a_full_disk();
+}
+
+fn a_pipeline_goes_on_after_a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    let text = |i: usize| format!("Number {} of them stood at the harbour and saw {} boats.", i % 300, i % 300 * 7);
+    write_documents(&input, (0..900).map(|i| Document::new(i.to_string(), text(i)))).unwrap();
+    let recipe = "[[stage]]\nrule = \"noise\"\n[[stage]]\ndedup = \"exact\"\n[[stage]]\ndedup = \"near\"\n";
+    let run = |name: &str| {
+        let recipe = PipelineRecipe::parse(recipe, "test").unwrap();
+        let pipeline = Pipeline::open(recipe, std::slice::from_ref(&input), &dir.path().join(name))?;
+        pipeline.run(&RunOptions::default(), &Silent, &Stop::new())
+    };
+    run("whole").unwrap().unwrap();
+    let expected = files(&dir.path().join("whole"));
+    let total: usize = expected.values().map(Vec::len).sum();
+    let mut full = 0;
+    for share in [1, 5, 20, 50, 80] {
+        let name = format!("full-{share}");
+        fill_disk_after(Some((total * share / 100) as u64));
+        let outcome = run(&name);
+        fill_disk_after(None);
+        if let Err(error) = outcome {
+            assert!(error.to_string().contains("the disk is full"), "{share} %: {error}");
+            full += 1;
+        }
+        run(&name).unwrap().unwrap();
+        assert!(files(&dir.path().join(&name)) == expected, "{share} %");
+    }
+    assert!(full >= 4, "only {full} of 5 runs met the full disk");
 }
 
 fn a_run_goes_on_after_a_full_disk() {

@@ -62,6 +62,11 @@ impl Layout {
         self.root.join(format!("done/{}-decided.json", segment + 1))
     }
 
+    /// The folders that outlive the run.
+    pub(super) fn folders(&self) -> [PathBuf; 5] {
+        ["", "documents", "dropped", "columns", "done"].map(|name| self.root.join(name))
+    }
+
     /// What is of no use once the run is through.
     pub(super) fn work(&self) -> PathBuf {
         self.root.join("work")

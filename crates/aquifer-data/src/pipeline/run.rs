@@ -7,6 +7,7 @@ use super::tally::{Sample, StageTally, Tally};
 use super::{PipelineError, columns};
 use aquifer_corpus::{Document, InputFile, ReadError, ReadOptions, input_files, read_documents};
 use aquifer_record::data::{DataReport, Example, Skipped, Stage};
+use aquifer_record::files::sweep;
 use aquifer_record::progress::Unit;
 use aquifer_record::run::RunFolder;
 use aquifer_record::{FileError, Hold, Progress, Stop, write_atomic_bytes};
@@ -275,6 +276,10 @@ impl Pipeline {
         report.source = format!("{} files", self.files.len());
         let text = serde_json::to_vec_pretty(&report).expect("counts and strings");
         write_atomic_bytes(&self.folder.join("data.json"), &text)?;
+        // Every part is through, so nobody writes any more.
+        for folder in self.layout.folders() {
+            sweep(&folder)?;
+        }
         let work = self.layout.work();
         if work.exists() {
             std::fs::remove_dir_all(&work).map_err(FileError::at("remove", &work))?;
