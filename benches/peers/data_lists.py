@@ -8,6 +8,7 @@ pyahocorasick 2.3. Needs what `data_rules.py` needs.
 """
 
 import argparse
+import functools
 import random
 import sys
 import tempfile
@@ -64,14 +65,18 @@ def main():
 
 
 def rules(folder):
+    import tldextract
     from datatrove.pipeline.filters import c4_filters
+
+    # The list of public suffixes that the package carries, not the newest one.
+    tldextract.TLDExtract = functools.partial(tldextract.TLDExtract, suffix_list_urls=())
 
     def written(name, entries):
         path = folder / name
         path.write_text("".join(entry + "\n" for entry in entries), encoding="utf-8")
         return str(path)
 
-    # Their lists would be fetched from GitHub; the second half of the address names the language.
+    # Their lists would be fetched from GitHub; the end of the address names the language.
     bad = {language: written(f"bad-{language}", words) for language, words in BAD.items()}
     c4_filters.cached_asset_path_or_download = lambda address, **_: bad["zh" if address.endswith("zh") else "en"]
     address = {

@@ -258,7 +258,11 @@ def documents(count, seed):
 
 def recipe(folder, rules):
     path = folder / "stages.toml"
-    value = lambda v: json.dumps(v, ensure_ascii=False)
+
+    def value(v):
+        inline = lambda table: "{ " + ", ".join(f"{k} = {value(v)}" for k, v in table.items()) + " }"
+        return inline(v) if isinstance(v, dict) else json.dumps(v, ensure_ascii=False)
+
     path.write_text("\n".join("[[stage]]\n" + "".join(f"{k} = {value(v)}\n" for k, v in rule.items()) for rule in rules))
     return path
 

@@ -146,6 +146,7 @@ EDITS = {
     "line ellipses": line_end("...", "…", "……", "... "),
     "few words": lambda text, choose: text[: choose.randint(1, 110)],
     "foreign": foreign,
+    "long words": sprinkle(" internationalization ", " Donaudampfschifffahrt ", least=0.3, most=0.9),
     "numbers": numbers,
     "no stop words": without_stop_words,
     "no ends": without_ends,
