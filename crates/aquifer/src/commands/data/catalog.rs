@@ -32,6 +32,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Verb {
     Add(Add),
+    /// List all data sets
     List,
     Show(Show),
     Search(Search),

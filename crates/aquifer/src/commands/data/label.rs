@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
     /// What to ask: `quality`, `industry`, or a TOML file
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME")]
     rubric: String,
     /// File for the labelled documents: .jsonl, .jsonl.gz or .jsonl.zst
     #[arg(long, short, value_name = "FILE")]

@@ -23,7 +23,7 @@ use std::path::PathBuf;
     A thousand that lie far from one another:\n    \
     aquifer data instruct select pool.jsonl --count 1000 --out part.jsonl\n  \
     The best by a score of each row, none like a better one:\n    \
-    aquifer data instruct select pool.jsonl --count 1000 --by rank --score quality --nearest 0.9 --out part.jsonl\n  \
+    aquifer data instruct select pool.jsonl --count 1000 --by rank --score quality --out part.jsonl\n  \
     Many and various tags:\n    \
     aquifer data instruct select tagged.jsonl --count 1000 --by tags --out part.jsonl")]
 pub(crate) struct Args {
