@@ -24,6 +24,7 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("documents", documents),
     ("pages", pages),
     ("shards", shards),
+    ("token_files", token_files),
     ("tokenizer", tokenizer),
     ("template", template),
     ("config", config),
@@ -82,6 +83,18 @@ fn sound_shards() -> [Vec<u8>; 2] {
     }
     writer.finish().expect("a temporary file");
     [LIST, PART].map(|name| std::fs::read(folder.path().join(name)).expect("it was just written"))
+}
+
+/// Token files of other programs: a byte for whose (even: datatrove's, odd: Megatron's), the length of the index as a
+/// little-endian u16, the index, then the tokens.
+pub fn token_files(data: &[u8]) -> bool {
+    let Some((&[kind, low, high], rest)) = data.split_first_chunk() else { return false };
+    let (index, tokens) = rest.split_at(usize::from(u16::from_le_bytes([low, high])).min(rest.len()));
+    let names = if kind % 2 == 0 { ["t.ds.index", "t.ds"] } else { ["t.idx", "t.bin"] };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join(names[0]), index).expect("a temporary file");
+    std::fs::write(folder.path().join(names[1]), tokens).expect("a temporary file");
+    read_shards(folder.path()) && TokenShards::open(folder.path()).is_ok()
 }
 
 fn read_shards(folder: &Path) -> bool {

@@ -3,7 +3,8 @@
 //! A [`Document`] is a text with an id and metadata; [`read_documents`] streams them from `.txt`, `.jsonl` and
 //! (with the feature `parquet`) `.parquet` files, from folders of these, or from any byte stream, and hands
 //! every row it cannot use back as a [`Skipped`] with file, line and reason. [`write_documents`] writes JSONL.
-//! [`ShardWriter`] and [`TokenShards`] keep tokenised documents in memory-mapped, hashed files.
+//! [`ShardWriter`] and [`TokenShards`] keep tokenised documents in memory-mapped, hashed files; those of datatrove and
+//! Megatron are read and written too.
 //!
 //! ```
 //! use aquifer_corpus::{read_documents, write_documents, Document, ReadOptions};
@@ -29,6 +30,6 @@ pub use read::{
     Collected, Documents, Format, InputFile, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, input_files,
     read_documents, read_files, read_stream, read_unpacked, unpacked,
 };
-pub use shards::{DocTokens, ShardError, ShardMeta, ShardWriter, TokenShards};
+pub use shards::{DocTokens, ShardError, ShardFormat, ShardMeta, ShardWriter, TokenShards, TokenSink};
 pub use split::held_out_blocks;
 pub use write::{LineFrames, write_documents, write_rows, zstd_lines};

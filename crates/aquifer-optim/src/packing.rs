@@ -47,6 +47,15 @@ pub struct Packer {
     plan: Option<(usize, Plan)>,
 }
 
+/// What a grain gave to a batch.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Taken {
+    /// Documents that begin in it.
+    pub(crate) documents: u64,
+    /// Predictions to be learned.
+    pub(crate) targets: u64,
+}
+
 /// One epoch: the pieces of every grain, grains in their final order.
 struct Plan {
     pieces: Vec<Piece>,
@@ -115,8 +124,17 @@ impl Packer {
     /// Grains `first_grain ..` as one batch, whose first row belongs to grain `number_in_step` of its step.
     /// Pads have input 0, target [`IGNORE`] and belong to no segment.
     pub fn batch(&mut self, first_grain: u64, grains: usize, number_in_step: usize) -> TokenBatch {
+        let mut batch = self.empty_batch(grains, number_in_step);
+        for grain in first_grain..first_grain + grains as u64 {
+            self.append(grain, &mut batch);
+        }
+        batch
+    }
+
+    /// A batch that will hold so many grains.
+    pub(crate) fn empty_batch(&self, grains: usize, number_in_step: usize) -> TokenBatch {
         let rows = grains * self.grain_len;
-        let mut batch = TokenBatch {
+        TokenBatch {
             grains,
             grain_len: self.grain_len,
             inputs: Vec::with_capacity(rows),
@@ -124,28 +142,38 @@ impl Packer {
             segments: Vec::new(),
             positions: Vec::with_capacity(rows),
             first_grain: number_in_step,
-        };
-        let source = self.source.clone();
-        let (mut tokens, mut learn) = (Vec::new(), Vec::new());
-        for at in 0..grains {
-            for &Piece { doc, start, len } in self.pieces(first_grain + at as u64) {
-                tokens.clear();
-                learn.clear();
-                source.read(doc, start..start + len + 1, &mut tokens);
-                let masked = source.read_mask(doc, start..start + len + 1, &mut learn);
-                let row = batch.inputs.len();
-                batch.segments.push(row..row + len);
-                batch.inputs.extend_from_slice(&tokens[..len]);
-                let target = |i: usize| if masked && !learn[i] { IGNORE } else { tokens[i] };
-                batch.targets.extend((1..=len).map(target));
-                batch.positions.extend(0..len as u32);
-            }
-            let end = (at + 1) * self.grain_len;
-            batch.inputs.resize(end, 0);
-            batch.targets.resize(end, IGNORE);
-            batch.positions.resize(end, 0);
         }
-        batch
+    }
+
+    /// Puts grain `grain` behind those that `batch` holds already.
+    pub(crate) fn append(&mut self, grain: u64, batch: &mut TokenBatch) -> Taken {
+        let (source, end) = (self.source.clone(), batch.inputs.len() + self.grain_len);
+        let (mut tokens, mut learn, mut taken) = (Vec::new(), Vec::new(), Taken::default());
+        for &Piece { doc, start, len } in self.pieces(grain) {
+            tokens.clear();
+            learn.clear();
+            source.read(doc, start..start + len + 1, &mut tokens);
+            let masked = source.read_mask(doc, start..start + len + 1, &mut learn);
+            let row = batch.inputs.len();
+            batch.segments.push(row..row + len);
+            batch.inputs.extend_from_slice(&tokens[..len]);
+            let ignored = |i: usize| masked && !learn[i];
+            batch.targets.extend((1..=len).map(|i| if ignored(i) { IGNORE } else { tokens[i] }));
+            batch.positions.extend(0..len as u32);
+            taken.documents += u64::from(start == 0);
+            taken.targets += (1..=len).filter(|&i| !ignored(i)).count() as u64;
+        }
+        batch.inputs.resize(end, 0);
+        batch.targets.resize(end, IGNORE);
+        batch.positions.resize(end, 0);
+        taken
+    }
+
+    /// Epochs that the first `grains` grains are.
+    pub(crate) fn epochs(&mut self, grains: u64) -> f64 {
+        let Some(last) = grains.checked_sub(1) else { return 0.0 };
+        let epoch = self.epoch_of(last);
+        epoch as f64 + (grains - self.starts[epoch]) as f64 / self.grains_in_epoch(epoch) as f64
     }
 
     fn plan_of(&mut self, epoch: usize) -> &Plan {

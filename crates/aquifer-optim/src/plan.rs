@@ -1,6 +1,6 @@
 //! What a run will hold, found by going through it without its arithmetic.
 
-use crate::{TokenSource, TrainConfig, TrainError, Trainer};
+use crate::{Mixture, TokenSource, TrainConfig, TrainError, Trainer};
 use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;
 use aquifer_tensor::memory::{self, Planned};
@@ -18,7 +18,7 @@ pub fn plan_memory(
     config: &DecoderConfig,
     precision: Precision,
     train: &TrainConfig,
-    source: Arc<dyn TokenSource>,
+    source: impl Into<Mixture>,
     held_out: Option<Arc<dyn TokenSource>>,
 ) -> Result<Planned, TrainError> {
     let rehearse = || {

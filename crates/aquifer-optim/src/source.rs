@@ -18,6 +18,11 @@ pub trait TokenSource: Send + Sync {
     /// Appends the tokens of `range` to `out`.
     fn read(&self, doc: usize, range: Range<usize>, out: &mut Vec<u32>);
 
+    /// Tokens of all documents.
+    fn tokens(&self) -> u64 {
+        (0..self.documents()).map(|doc| self.tokens_in(doc) as u64).sum()
+    }
+
     /// UTF-8 bytes of all the texts, where known.
     fn text_bytes(&self) -> Option<u64> {
         None
@@ -72,11 +77,6 @@ impl ShardPart {
         }
     }
 
-    /// Tokens of all its documents.
-    pub fn tokens(&self) -> u64 {
-        (0..self.documents()).map(|doc| self.tokens_in(doc) as u64).sum()
-    }
-
     fn at(&self, doc: usize) -> usize {
         self.documents.as_ref().map_or(doc, |documents| documents[doc])
     }
@@ -92,7 +92,7 @@ impl TokenSource for ShardPart {
     }
 
     fn id(&self, doc: usize) -> String {
-        self.shards.doc_id(self.at(doc)).to_owned()
+        self.shards.doc_id(self.at(doc)).into_owned()
     }
 
     fn read(&self, doc: usize, range: Range<usize>, out: &mut Vec<u32>) {
@@ -103,13 +103,68 @@ impl TokenSource for ShardPart {
     }
 
     fn text_bytes(&self) -> Option<u64> {
-        Some((0..self.documents()).map(|doc| self.shards.doc_bytes(self.at(doc))).sum())
+        let known = (0..self.documents()).map(|doc| self.shards.doc_bytes(self.at(doc)));
+        Some(known.sum()).filter(|bytes| *bytes > 0)
     }
 
     fn read_mask(&self, doc: usize, range: Range<usize>, out: &mut Vec<bool>) -> bool {
         let Some(mask) = self.shards.doc_mask(self.at(doc)) else { return false };
         out.extend_from_slice(&mask[range]);
         true
+    }
+}
+
+/// Several sources as one: their documents one after another.
+pub struct Joined {
+    sources: Vec<Arc<dyn TokenSource>>,
+    /// Documents of the sources before each, and of all of them at the end.
+    starts: Vec<usize>,
+}
+
+impl Joined {
+    /// The documents of `sources`, in their order.
+    pub fn new(sources: Vec<Arc<dyn TokenSource>>) -> Self {
+        let mut starts = vec![0];
+        starts.extend(sources.iter().scan(0, |before, source| {
+            *before += source.documents();
+            Some(*before)
+        }));
+        Joined { sources, starts }
+    }
+
+    fn find(&self, doc: usize) -> (&dyn TokenSource, usize) {
+        let at = self.starts.partition_point(|start| *start <= doc) - 1;
+        (&*self.sources[at], doc - self.starts[at])
+    }
+}
+
+impl TokenSource for Joined {
+    fn documents(&self) -> usize {
+        self.starts[self.sources.len()]
+    }
+
+    fn tokens_in(&self, doc: usize) -> usize {
+        let (source, doc) = self.find(doc);
+        source.tokens_in(doc)
+    }
+
+    fn id(&self, doc: usize) -> String {
+        let (source, doc) = self.find(doc);
+        source.id(doc)
+    }
+
+    fn read(&self, doc: usize, range: Range<usize>, out: &mut Vec<u32>) {
+        let (source, doc) = self.find(doc);
+        source.read(doc, range, out);
+    }
+
+    fn text_bytes(&self) -> Option<u64> {
+        self.sources.iter().map(|source| source.text_bytes()).sum()
+    }
+
+    fn read_mask(&self, doc: usize, range: Range<usize>, out: &mut Vec<bool>) -> bool {
+        let (source, doc) = self.find(doc);
+        source.read_mask(doc, range, out)
     }
 }
 

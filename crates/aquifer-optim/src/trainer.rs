@@ -3,11 +3,12 @@
 use crate::error::listed;
 use crate::spike::Spikes;
 use crate::{
-    Checkpoints, HeldOut, HeldOutLoss, IGNORE, OptimizerState, Order, Packer, TokenSource, TrainConfig, TrainError,
+    Checkpoints, HeldOut, HeldOutLoss, IGNORE, Mixer, Mixture, OptimizerState, TokenSource, TrainConfig, TrainError,
 };
 use aquifer_grad::{Gradients, StepLanes};
 use aquifer_model::{Decoder, Dropout, TokenBatch};
 use aquifer_record::files::{self, FileError};
+use aquifer_record::manifest::SourceUse;
 use aquifer_record::progress::Unit;
 use aquifer_record::{Bar, MetricLine, Progress, Stop};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct TrainState {
     pub seed: u64,
     /// Names the recipe and the data; a checkpoint of another job is refused.
     pub job: String,
+    /// What was read of each source.
+    #[serde(default)]
+    pub sources: Vec<SourceUse>,
     /// The lowest held-out loss so far.
     pub best: Option<Best>,
     /// Recent losses, for the report of spikes.
@@ -86,7 +90,7 @@ pub struct Trainer {
     optimizer: OptimizerState,
     config: TrainConfig,
     lanes: StepLanes,
-    packer: Packer,
+    mixer: Mixer,
     held_out: Option<HeldOut>,
     checkpoints: Option<Checkpoints>,
     state: TrainState,
@@ -110,15 +114,13 @@ impl Trainer {
     pub fn new(
         decoder: Decoder,
         config: TrainConfig,
-        train: Arc<dyn TokenSource>,
+        train: impl Into<Mixture>,
         held_out: Option<Arc<dyn TokenSource>>,
         checkpoints: Option<PathBuf>,
         job: &str,
     ) -> Result<Self, TrainError> {
         let lanes = config.step_lanes()?;
-        let packer = Packer::new(train, config.grain_len, Order::Shuffled(config.seed)).ok_or_else(|| {
-            TrainError::Config("no training document holds two tokens, so there is nothing to predict".to_owned())
-        })?;
+        let mixer = Mixer::new(&train.into(), config.grain_len, config.seed)?;
         let held_out = held_out.and_then(|source| HeldOut::new(source, config.grain_len, config.micro_batch));
         let (optimizer, grads) =
             (OptimizerState::new(config.optimizer.method, &decoder.params), Gradients::new(&decoder.params));
@@ -130,7 +132,7 @@ impl Trainer {
             optimizer,
             config,
             lanes,
-            packer,
+            mixer,
             held_out,
             checkpoints,
             state,
@@ -275,7 +277,7 @@ impl Trainer {
         let seconds = begun.elapsed().as_secs_f64();
         self.state.seconds += seconds;
         let event = self.spikes.watch(step.loss).map(|median| {
-            let documents = listed(&self.packer.ids(first_grain, self.config.grains_per_step));
+            let documents = listed(&self.mixer.ids(first_grain, self.config.grains_per_step));
             format!("loss spike: {:.3} against a running median of {median:.3}; documents: {documents}", step.loss)
         });
         self.state.recent_losses = self.spikes.recent();
@@ -298,13 +300,13 @@ impl Trainer {
     /// The forward and backward passes of one step, and the update.
     fn step(&mut self) -> Result<Step, TrainError> {
         let number = self.state.step + 1;
-        let batches = self.batches();
+        let (batches, sources) = self.batches();
         let targets = batches.iter().flat_map(|b| &b.targets).filter(|t| **t != IGNORE).count() as u64;
         let (nats, norm) = self.gradients(&batches, 1.0 / targets.max(1) as f32)?;
         let loss = nats / targets.max(1) as f64;
         for (what, value) in [("loss", loss), ("gradient norm", norm)] {
             if !value.is_finite() {
-                let documents = self.packer.ids(self.state.next_grain, self.config.grains_per_step);
+                let documents = self.mixer.ids(self.state.next_grain, self.config.grains_per_step);
                 return Err(TrainError::NonFinite { step: number, what, value, documents });
             }
         }
@@ -312,6 +314,7 @@ impl Trainer {
         let lr = self.config.schedule.lr(self.state.step);
         self.update(lr, grad_scale, number)?;
         self.state.tokens += targets;
+        self.state.sources = sources;
         Ok(Step { loss, targets, norm, lr })
     }
 
@@ -347,7 +350,7 @@ impl Trainer {
     /// first makes the packed weights, and an evaluation. What it computes is not looked at.
     pub(crate) fn rehearse(&mut self) -> Result<(), TrainError> {
         for number in 1..=self.config.schedule.steps.min(2) {
-            let batches = self.batches();
+            let (batches, _) = self.batches();
             self.gradients(&batches, 1.0)?;
             self.update(0.0, 1.0, number)?;
         }
@@ -358,13 +361,16 @@ impl Trainer {
         }
     }
 
-    fn batches(&mut self) -> Vec<TokenBatch> {
+    /// The micro-batches of the next step, and what will have been read of each source with them.
+    fn batches(&mut self) -> (Vec<TokenBatch>, Vec<SourceUse>) {
         let grains = self.config.grains_per_step;
         let micro = self.config.micro_batch.min(grains);
         let first = self.state.next_grain;
         let cut = |at: usize| (at, micro.min(grains - at));
         let parts: Vec<(usize, usize)> = (0..grains).step_by(micro).map(cut).collect();
-        parts.into_iter().map(|(at, count)| self.packer.batch(first + at as u64, count, at)).collect()
+        let mut sources = self.state.sources.clone();
+        let batch = |(at, count): (usize, usize)| self.mixer.batch(first + at as u64, count, at, &mut sources);
+        (parts.into_iter().map(batch).collect(), sources)
     }
 
     /// Evaluation, sample and checkpoint, where this step asks for one.

@@ -65,6 +65,9 @@ pub struct Manifest {
     /// The headline results, by name, for lists and comparisons.
     #[serde(default)]
     pub results: BTreeMap<String, f64>,
+    /// What training read of each source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mixture: Vec<SourceUse>,
     /// Seconds each stage took, in order.
     #[serde(default)]
     pub stages: Vec<(String, f64)>,
@@ -74,6 +77,19 @@ pub struct Manifest {
     /// What went wrong, for a failed run.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+/// What training read of one source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceUse {
+    /// The source: `data`, or as the recipe's mixture names it.
+    pub name: String,
+    /// Documents begun, each once an epoch.
+    pub documents: u64,
+    /// Tokens learned, each once an epoch.
+    pub tokens: u64,
+    /// How often it was gone through.
+    pub epochs: f64,
 }
 
 impl Manifest {

@@ -42,6 +42,28 @@ pub enum RunError {
         /// SHA-256 of the one at hand.
         got: String,
     },
+    /// Token shards with tokens that the tokenizer has not.
+    #[error(
+        "the token shards in `{}` need a vocabulary of at least {least} entries, but this tokenizer has {has}: name the \
+         right one with `tokenizer = \"FOLDER\"`", data.display()
+    )]
+    SmallTokenizer {
+        /// The shards.
+        data: PathBuf,
+        /// Entries their tokens need.
+        least: usize,
+        /// Entries of the tokenizer.
+        has: usize,
+    },
+    /// A source of a mixture that is no token shards.
+    #[error(
+        "`{}` holds no token shards, and a mixture is made of those: make shards of it first (`aquifer data shard`), with \
+         one tokenizer for all sources", .0.display()
+    )]
+    MixtureText(PathBuf),
+    /// Sources that cannot be mixed as the recipe asks.
+    #[error(transparent)]
+    Mixture(#[from] aquifer_optim::MixtureError),
     /// A model to go on from whose vocabulary is not the data's.
     #[error("the model in `{}` knows {model} tokens, but the tokenizer has {tokenizer}", folder.display())]
     Vocabulary {

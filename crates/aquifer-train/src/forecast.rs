@@ -4,7 +4,7 @@
 use crate::RunError;
 use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;
-use aquifer_optim::{TokenSource, TrainConfig, Trainer, plan_memory};
+use aquifer_optim::{Mixture, TokenSource, TrainConfig, Trainer, plan_memory};
 use aquifer_record::Forecast;
 use aquifer_record::forecast::{Estimate, Outcome};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Calibration {
         config: &DecoderConfig,
         precision: Precision,
         train: &TrainConfig,
-        source: Arc<dyn TokenSource>,
+        source: impl Into<Mixture>,
     ) -> Result<Self, RunError> {
         let decoder = Decoder::init(config.clone(), 0, precision)?;
         let mut trainer = Trainer::new(decoder, train.clone(), source, None, None, "calibration")?;
@@ -86,7 +86,7 @@ pub fn memory_parts(
     config: &DecoderConfig,
     precision: Precision,
     train: &TrainConfig,
-    source: Arc<dyn TokenSource>,
+    source: impl Into<Mixture>,
     held_out: Option<Arc<dyn TokenSource>>,
 ) -> Result<Vec<(String, u64)>, RunError> {
     let planned = plan_memory(config, precision, train, source, held_out)?;

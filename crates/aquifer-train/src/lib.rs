@@ -13,14 +13,17 @@ mod error;
 mod forecast;
 mod plan;
 mod prepare;
+mod ready;
 mod resolve;
 mod run;
+mod tokenise;
 
 pub use data::find_data;
 pub use error::RunError;
 pub use forecast::{Calibration, check_memory, flops_per_token, forecast, memory_parts, score_forecast};
 pub use plan::{Budget, Plan, Speed, Text, plan_continuation, plan_quickstart, vocabulary_for};
-pub use prepare::{Places, Prepared, held_bytes, prepare, write_shards};
+pub use prepare::{Places, Prepared, held_bytes, prepare};
 pub use recipe::{Export, LossOn, Recipe, RecipeError};
 pub use resolve::{decoder_config, resolve, train_config};
 pub use run::{Around, Job, RECIPE_FILE, Told, Trained, forecast_recipe, recipe_of, run_recipe};
+pub use tokenise::{Marks, ShardOptions, Tokens, tokenise, write_shards};

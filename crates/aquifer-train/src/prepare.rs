@@ -1,23 +1,19 @@
 //! From what a recipe names to what training reads: a tokenizer, and token shards of training and held-out text.
 
 use crate::error::RunError;
-use crate::recipe::{LossOn, Recipe};
-use aquifer_corpus::{
-    Document, ReadOptions, ShardMeta, ShardWriter, TokenShards, Unpacked, collect_documents, held_out_blocks,
-    read_documents, unpacked,
-};
-use aquifer_optim::ShardPart;
+use crate::ready::{from_mixture, from_shards, shard_folders};
+use crate::recipe::Recipe;
+use crate::tokenise::{BYTES_AT_ONCE, Cut, ShardOptions, write_cuts};
+use aquifer_corpus::{Document, ReadOptions, TokenShards, Unpacked, collect_documents, read_documents, unpacked};
+use aquifer_optim::{Mixture, ShardPart, TokenSource};
 use aquifer_record::progress::Unit;
 use aquifer_record::{Progress, RunFolder, Stop};
 use aquifer_text::{BpeOptions, Tokenizer, train_bpe, train_char};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// With fewer documents than this the end of each is held out instead of some of them.
 const FEW_DOCUMENTS: usize = 20;
-
-/// Documents encoded at a time, and their bytes unless one alone has more: an encoding holds some fifty times its text.
-const ENCODED_AT_ONCE: usize = 256;
-const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// Where to look for what a recipe names.
 #[derive(Clone, Debug, Default)]
@@ -32,20 +28,27 @@ pub struct Places {
 pub struct Prepared {
     /// Turns text into the tokens of the shards, and back.
     pub tokenizer: Tokenizer,
-    /// Training documents.
-    pub train: ShardPart,
+    /// Training documents, of one source or several.
+    pub train: Mixture,
     /// Held-out documents.
-    pub heldout: Option<ShardPart>,
+    pub heldout: Option<Arc<dyn TokenSource>>,
+    /// SHA-256 of `data` and, where there is some, `heldout`.
+    pub hashes: Vec<(&'static str, String)>,
     /// Where the tokenizer came from, if it was not learnt here.
     pub tokenizer_folder: Option<PathBuf>,
     /// Bytes of documents that were held at once, as far as told by their files; 0 if shards were there already.
     pub document_bytes: u64,
 }
 
-/// A document, and whether its text really ends where it ends.
-struct Cut {
-    document: Document,
-    whole: bool,
+impl Prepared {
+    /// One source, and what is held out.
+    pub(crate) fn of_one(tokenizer: Tokenizer, train: ShardPart, heldout: Option<ShardPart>) -> Self {
+        let mut hashes = vec![("data", train.sha256())];
+        hashes.extend(heldout.as_ref().map(|part| ("heldout", part.sha256())));
+        let heldout = heldout.map(|part| Arc::new(part) as Arc<dyn TokenSource>);
+        let train = Arc::new(train).into();
+        Prepared { tokenizer, train, heldout, hashes, tokenizer_folder: None, document_bytes: 0 }
+    }
 }
 
 /// Finds or makes the tokenizer and the shards of a recipe, in the run's folder; what an earlier sitting made is
@@ -64,6 +67,11 @@ pub fn prepare(
 ) -> Result<Prepared, RunError> {
     if let Some(earlier) = prepared_earlier(run)? {
         return Ok(earlier);
+    }
+    if !recipe.mixture.sources().is_empty() {
+        let prepared = from_mixture(recipe, places)?;
+        prepared.tokenizer.save(&run.join("tokenizer"))?;
+        return Ok(prepared);
     }
     let data = crate::data::find_data(&recipe.data, &places.recipe_folder, &places.data_folders)?;
     let named = recipe.heldout.as_deref();
@@ -85,16 +93,19 @@ pub fn prepare(
         Ok(collect_documents(read_documents(path, &ReadOptions::default())?, progress, stop)?.documents)
     };
     let documents = read(&data)?;
-    let (train, heldout) = match &named {
+    let whole = |documents: Vec<Document>| documents.into_iter().map(Cut::whole).collect();
+    let (train, heldout): (Vec<Cut>, Vec<Cut>) = match &named {
         Some(path) => (whole(documents), whole(read(path)?)),
         None => split(documents, recipe.val_fraction),
     };
     let tokenizer = tokenizer_for(recipe, places, &train, progress, stop)?;
     tokenizer.save(&run.join("tokenizer"))?;
     progress.note(&format!("  vocabulary: {} entries", tokenizer.vocab_size()));
-    for (name, documents) in [("heldout", &heldout), ("train", &train)] {
+    for (name, documents) in [("heldout", heldout), ("train", train)] {
         if !documents.is_empty() {
-            write(&run.join("shards").join(name), &tokenizer, documents, recipe.loss_on, progress, stop)?;
+            let bar = progress.bar("tokenising", Some(documents.len() as u64), Unit::Count("documents"));
+            let (folder, options) = (run.join("shards").join(name), ShardOptions::new(recipe.loss_on));
+            write_cuts(&folder, &tokenizer, documents.into_iter(), &options, stop, |more| bar.advance(more))?;
         }
     }
     let prepared = prepared_earlier(run)?.ok_or(RunError::Stopped)?;
@@ -112,118 +123,6 @@ pub fn held_bytes(text: &Unpacked, vocabulary: bool) -> u64 {
     (text.bytes as f64 * (5.0 + learning)) as u64 + 130 * alone
 }
 
-/// What lies ready in folders of token shards. Without held-out shards a part of the training ones is held out.
-fn from_shards(
-    recipe: &Recipe,
-    places: &Places,
-    data: &Path,
-    train: &Path,
-    heldout: Option<&Path>,
-) -> Result<Prepared, RunError> {
-    let (tokenizer, folder) = existing_tokenizer(recipe, places, data)?;
-    let open = |folder: &Path| {
-        let shards = TokenShards::open(folder)?;
-        check_tokenizer(&tokenizer, &shards, folder)?;
-        Ok::<_, RunError>(shards)
-    };
-    let shards = open(train)?;
-    let (train, heldout) = match heldout {
-        Some(folder) if folder.join("shards.json").exists() => {
-            (ShardPart::all(shards), Some(ShardPart::all(open(folder)?)))
-        }
-        Some(text) => return Err(RunError::HeldoutText { heldout: text.to_path_buf(), data: data.to_path_buf() }),
-        None => {
-            let sizes: Vec<u64> = (0..shards.len()).map(|doc| shards.doc(doc).len() as u64).collect();
-            let held = held_out_blocks(&sizes, recipe.val_fraction, recipe.seed);
-            match held.contains(&true) {
-                true => {
-                    let [heldout, train] = ShardPart::split(shards, &held);
-                    (train, Some(heldout))
-                }
-                false => (ShardPart::all(shards), None),
-            }
-        }
-    };
-    Ok(Prepared { tokenizer, train, heldout, tokenizer_folder: Some(folder), document_bytes: 0 })
-}
-
-/// Writes `documents` as token shards: each begins and ends with the tokenizer's own marks; dialogues go through
-/// the chat template and, with [`LossOn::Assistant`], only what the assistant says is learnt from them.
-/// Returns the SHA-256 that names the shards.
-///
-/// # Errors
-/// If a document cannot be encoded or a file not written; [`RunError::Stopped`] if asked to stop.
-pub fn write_shards(
-    folder: &Path,
-    tokenizer: &Tokenizer,
-    documents: impl IntoIterator<Item = Document>,
-    loss_on: LossOn,
-    progress: &dyn Progress,
-    stop: &Stop,
-) -> Result<String, RunError> {
-    write(folder, tokenizer, &whole(documents.into_iter().collect()), loss_on, progress, stop)
-}
-
-fn write(
-    folder: &Path,
-    tokenizer: &Tokenizer,
-    documents: &[Cut],
-    loss_on: LossOn,
-    progress: &dyn Progress,
-    stop: &Stop,
-) -> Result<String, RunError> {
-    let meta = ShardMeta { vocab_size: tokenizer.vocab_size(), tokenizer_sha256: tokenizer.sha256() };
-    let mut writer = ShardWriter::create(folder, meta)?;
-    let dialogue = |document: &Document| document.messages().filter(|_| tokenizer.chat_template().is_some());
-    // Shards carry masks for all documents or for none.
-    let masked = loss_on == LossOn::Assistant && documents.iter().any(|cut| dialogue(&cut.document).is_some());
-    let bar = progress.bar("tokenising", Some(documents.len() as u64), Unit::Count("documents"));
-    for group in groups(documents) {
-        if stop.requested() {
-            return Err(RunError::Stopped);
-        }
-        let texts: Vec<&str> = group.iter().map(|cut| cut.document.text.as_str()).collect();
-        let encoded = tokenizer.encode_batch(&texts)?;
-        for (cut, mut ids) in group.iter().zip(encoded) {
-            let mut learned = None;
-            if let Some(messages) = dialogue(&cut.document) {
-                let chat = tokenizer.encode_chat(&messages, false)?;
-                (ids, learned) = (chat.ids, Some(chat.assistant));
-            }
-            let mut mask = learned.unwrap_or_else(|| vec![true; ids.len()]);
-            let without = ids.len();
-            ids = tokenizer.begin(ids);
-            if ids.len() > without {
-                mask.insert(0, true);
-            }
-            if let (Some(eos), true) = (tokenizer.eos(), cut.whole) {
-                ids.push(eos);
-                mask.push(true);
-            }
-            let bytes = cut.document.text.len() as u64;
-            writer.push(&cut.document.id, bytes, &ids, masked.then_some(&mask))?;
-        }
-        bar.advance(group.len() as u64);
-    }
-    Ok(writer.finish()?)
-}
-
-/// Neighbours that are encoded together.
-fn groups(documents: &[Cut]) -> impl Iterator<Item = &[Cut]> {
-    let mut rest = documents;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |cut: &&Cut| {
-            bytes += cut.document.text.len();
-            bytes <= BYTES_AT_ONCE
-        };
-        let n = rest.iter().take(ENCODED_AT_ONCE).take_while(fits).count().max(1).min(rest.len());
-        let (group, after) = rest.split_at(n);
-        rest = after;
-        (n > 0).then_some(group)
-    })
-}
-
 fn prepared_earlier(run: &RunFolder) -> Result<Option<Prepared>, RunError> {
     let (train, heldout) = (run.join("shards/train"), run.join("shards/heldout"));
     // Written last, so that with it everything else is there.
@@ -233,39 +132,7 @@ fn prepared_earlier(run: &RunFolder) -> Result<Option<Prepared>, RunError> {
     let heldout = heldout.join("shards.json").exists().then(|| TokenShards::open(&heldout)).transpose()?;
     let tokenizer = Tokenizer::load(&run.join("tokenizer"))?;
     let (train, heldout) = (ShardPart::all(TokenShards::open(&train)?), heldout.map(ShardPart::all));
-    Ok(Some(Prepared { tokenizer, train, heldout, tokenizer_folder: None, document_bytes: 0 }))
-}
-
-/// `train` and `heldout` inside a folder, or the folder itself if it holds shards.
-fn shard_folders(data: &Path) -> Option<(PathBuf, Option<PathBuf>)> {
-    let holds = |folder: &Path| folder.join("shards.json").exists();
-    let (train, heldout) = (data.join("train"), data.join("heldout"));
-    if holds(&train) {
-        return Some((train, holds(&heldout).then_some(heldout)));
-    }
-    holds(data).then(|| (data.to_path_buf(), None))
-}
-
-/// The tokenizer of shards that exist already, and its folder: named by the recipe, of the model gone on from, or
-/// beside them.
-fn existing_tokenizer(recipe: &Recipe, places: &Places, data: &Path) -> Result<(Tokenizer, PathBuf), RunError> {
-    let mut tried: Vec<PathBuf> = recipe.init_from.iter().map(|folder| within(places, folder)).collect();
-    if !["bpe", "char"].contains(&recipe.tokenizer.as_str()) {
-        tried.push(within(places, Path::new(&recipe.tokenizer)));
-    }
-    tried.extend([data.join("tokenizer"), data.join("../tokenizer"), data.to_path_buf()]);
-    match tried.iter().find(|folder| folder.join("tokenizer.json").exists()) {
-        Some(folder) => Ok((Tokenizer::load(folder)?, folder.clone())),
-        None => Err(RunError::NoTokenizer(data.to_path_buf())),
-    }
-}
-
-fn check_tokenizer(tokenizer: &Tokenizer, shards: &TokenShards, folder: &Path) -> Result<(), RunError> {
-    let (got, made_by) = (tokenizer.sha256(), &shards.meta().tokenizer_sha256);
-    match made_by.is_empty() || *made_by == got {
-        true => Ok(()),
-        false => Err(RunError::OtherTokenizer { data: folder.to_path_buf(), made_by: made_by.clone(), got }),
-    }
+    Ok(Some(Prepared::of_one(tokenizer, train, heldout)))
 }
 
 fn tokenizer_for(
@@ -296,14 +163,10 @@ pub(crate) fn within(places: &Places, path: &Path) -> PathBuf {
     if !path.exists() && beside.exists() { beside } else { path.to_path_buf() }
 }
 
-fn whole(documents: Vec<Document>) -> Vec<Cut> {
-    documents.into_iter().map(|document| Cut { document, whole: true }).collect()
-}
-
 /// Holds out `fraction` of the documents: of many, some at equal distances; of few, the end of each.
 fn split(documents: Vec<Document>, fraction: f64) -> (Vec<Cut>, Vec<Cut>) {
     if fraction <= 0.0 {
-        return (whole(documents), Vec::new());
+        return (documents.into_iter().map(Cut::whole).collect(), Vec::new());
     }
     let (mut train, mut heldout) = (Vec::new(), Vec::new());
     let few = documents.len() < FEW_DOCUMENTS;
@@ -317,9 +180,9 @@ fn split(documents: Vec<Document>, fraction: f64) -> (Vec<Cut>, Vec<Cut>) {
             train.push(Cut { document: head, whole: false });
             heldout.push(Cut { document: tail, whole: false });
         } else if ((at + 1) as f64 * fraction) as usize > (at as f64 * fraction) as usize {
-            heldout.push(Cut { document, whole: true });
+            heldout.push(Cut::whole(document));
         } else {
-            train.push(Cut { document, whole: true });
+            train.push(Cut::whole(document));
         }
     }
     (train, heldout)
@@ -339,36 +202,5 @@ mod tests {
         let (train, heldout) = split(many, 0.05);
         assert_eq!((train.len(), heldout.len()), (190, 10));
         assert!(split(vec![Document::new("d", "xy")], 0.0).1.is_empty());
-    }
-
-    #[test]
-    fn groups_are_small_and_lose_nothing() {
-        let sizes = [1, BYTES_AT_ONCE + 1, 5, BYTES_AT_ONCE - 5, 6, 0].into_iter().chain(std::iter::repeat_n(1, 600));
-        let documents = whole(sizes.map(|n| Document::new(n.to_string(), "x".repeat(n))).collect());
-        let groups: Vec<usize> = groups(&documents).map(<[Cut]>::len).collect();
-        assert_eq!(groups, [1, 1, 2, 256, 256, 90]);
-        assert!(super::groups(&[]).next().is_none());
-    }
-
-    #[test]
-    fn dialogues_are_masked_and_marks_stand_at_both_ends() {
-        use aquifer_corpus::Message as Turn;
-        let dir = tempfile::tempdir().unwrap();
-        let documents = || {
-            let turns = [Turn::new("user", "hi"), Turn::new("assistant", "yo")];
-            [Document::new("plain", "abc"), Document::dialogue("talk", &turns)]
-        };
-        let tokenizer = train_char(["abc"]).unwrap();
-        let write = |loss_on| {
-            write_shards(dir.path(), &tokenizer, documents(), loss_on, &aquifer_record::Silent, &Stop::new()).unwrap();
-            TokenShards::open(dir.path()).unwrap()
-        };
-        let shards = write(LossOn::Assistant);
-        assert_eq!(tokenizer.decode_with_special(&shards.doc(0).to_vec()).unwrap(), "<|endoftext|>abc<|endoftext|>");
-        assert!(shards.doc_mask(0).unwrap().iter().all(|learn| *learn));
-        let (ids, mask) = (shards.doc(1).to_vec(), shards.doc_mask(1).unwrap());
-        let learnt: Vec<u32> = ids.iter().zip(&mask).filter(|(_, learn)| **learn).map(|(id, _)| *id).collect();
-        assert_eq!(tokenizer.decode_with_special(&learnt).unwrap(), "<|endoftext|>yo<|im_end|><|endoftext|>");
-        assert!(write(LossOn::All).doc_mask(0).is_none());
     }
 }

@@ -5,7 +5,7 @@ use crate::prepare::{Places, Prepared, prepare, within};
 use crate::resolve::{decoder_config, precision, resolve, train_config};
 use crate::{Export, Recipe, RunError};
 use aquifer_model::{Decoder, DecoderConfig};
-use aquifer_optim::{HeldOutLoss, Outcome, TokenSource, TrainConfig, TrainState, Trainer, Watch};
+use aquifer_optim::{HeldOutLoss, Mixture, Outcome, TokenSource, TrainConfig, TrainState, Trainer, Watch};
 use aquifer_record::forecast::{Estimate, Whole};
 use aquifer_record::manifest::Status;
 use aquifer_record::metrics::MetricWriter;
@@ -116,8 +116,8 @@ pub struct Told {
 pub fn forecast_recipe(job: &Job<'_>, progress: &dyn Progress, stop: &Stop) -> Result<Told, RunError> {
     let ready = Ready::new(job, resolve(job.recipe)?, progress, stop)?;
     let forecast = ready.forecast(job, progress)?;
-    let heldout_tokens = ready.heldout.as_deref().map_or(0, all_tokens);
-    let (train_tokens, parameters) = (all_tokens(&*ready.train), ready.model.param_count() as u64);
+    let heldout_tokens = ready.heldout.as_deref().map_or(0, TokenSource::tokens);
+    let (train_tokens, parameters) = (ready.train.tokens(), ready.model.param_count() as u64);
     Ok(Told { recipe: ready.recipe, model: ready.model, parameters, train_tokens, heldout_tokens, forecast })
 }
 
@@ -125,7 +125,7 @@ pub fn forecast_recipe(job: &Job<'_>, progress: &dyn Progress, stop: &Stop) -> R
 struct Ready {
     recipe: Recipe,
     tokenizer: Tokenizer,
-    train: Arc<dyn TokenSource>,
+    train: Mixture,
     heldout: Option<Arc<dyn TokenSource>>,
     begin_from: Option<PathBuf>,
     model: DecoderConfig,
@@ -139,13 +139,17 @@ impl Ready {
     fn new(job: &Job<'_>, mut recipe: Recipe, progress: &dyn Progress, stop: &Stop) -> Result<Self, RunError> {
         recipe.check_data()?;
         let prepared = prepare(&recipe, job.places, job.run, job.memory_limit, progress, stop)?;
-        let Prepared { tokenizer, train, heldout, tokenizer_folder, document_bytes } = prepared;
+        let Prepared { tokenizer, train, heldout, hashes: of_data, tokenizer_folder, document_bytes } = prepared;
         // What the run's own copy says of its vocabulary is what was used.
         if let Some(folder) = tokenizer_folder.as_ref().or(recipe.init_from.as_ref()) {
             recipe.tokenizer = folder.to_string_lossy().into_owned();
         }
         recipe.vocab_size = tokenizer.vocab_size();
         name_paths(&mut recipe, job);
+        if recipe.mixture.temperature.is_some() {
+            recipe.mixture.temperature = None;
+            recipe.mixture.weights = Some(train.shares().iter().map(|share| *share as f64).collect());
+        }
         if heldout.is_none() {
             progress.note(&format!("  {NONE_HELD_OUT}"));
         }
@@ -160,10 +164,8 @@ impl Ready {
             let (model, tokenizer) = (model.vocab_size, tokenizer.vocab_size());
             return Err(RunError::Vocabulary { folder, model, tokenizer });
         }
-        let mut hashes = vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256()), ("data", train.sha256())];
-        hashes.extend(heldout.as_ref().map(|shards| ("heldout", shards.sha256())));
-        let train: Arc<dyn TokenSource> = Arc::new(train);
-        let heldout = heldout.map(|shards| Arc::new(shards) as Arc<dyn TokenSource>);
+        let mut hashes = vec![("recipe", recipe.sha256()), ("tokenizer", tokenizer.sha256())];
+        hashes.extend(of_data);
         let plan = |micro_batch| {
             let config = TrainConfig { micro_batch, ..config.clone() };
             memory_parts(&model, precision(&recipe), &config, train.clone(), heldout.clone())
@@ -183,7 +185,7 @@ impl Ready {
         progress.note("measuring the speed of a few steps");
         let precision = precision(&self.recipe);
         let calibration = Calibration::measure(&self.model, precision, &self.config, self.train.clone())?;
-        let looked_at = self.config.looked_at(self.heldout.as_deref().map_or(0, all_tokens));
+        let looked_at = self.config.looked_at(self.heldout.as_deref().map_or(0, TokenSource::tokens));
         let mut told = forecast(&calibration, self.memory.clone(), job.memory_limit, &self.config, looked_at);
         told.document_bytes = self.document_bytes.max(job.around.map_or(0, |around| around.document_bytes));
         told.whole = job.around.map(|Around { asked, begun, after, .. }| {
@@ -254,7 +256,8 @@ fn carry_out(
     } else {
         manifest.status = Status::Stopped;
     }
-    let TrainState { seconds, look_seconds, .. } = trainer.state();
+    let TrainState { seconds, look_seconds, sources, .. } = trainer.state();
+    manifest.mixture = sources.clone();
     score_forecast(&mut told, seconds + look_seconds, peak as u64);
     run.write("forecast.json", &told)?;
     run.write("manifest.json", manifest)?;
@@ -330,6 +333,11 @@ fn name_paths(recipe: &mut Recipe, job: &Job<'_>) {
     if let Some(path) = found(&recipe.data) {
         recipe.data = full(path);
     }
+    for source in recipe.mixture.sources.iter_mut().flatten() {
+        if let Some(path) = found(source) {
+            *source = full(path);
+        }
+    }
     if let Some(path) = recipe.heldout.as_deref().and_then(found) {
         recipe.heldout = Some(full(path));
     }
@@ -343,10 +351,6 @@ fn name_paths(recipe: &mut Recipe, job: &Job<'_>) {
 
 /// What is said of a run that cannot know how well it does on text it has not seen.
 const NONE_HELD_OUT: &str = "no text is held out, so there will be no held-out loss: `heldout` names some, `val_fraction` takes a part of `data`";
-
-fn all_tokens(source: &dyn TokenSource) -> u64 {
-    (0..source.documents()).map(|doc| source.tokens_in(doc) as u64).sum()
-}
 
 fn in_words(forecast: &Forecast) -> String {
     let Forecast { seconds, memory_bytes, steps, tokens, document_bytes, whole, .. } = forecast;

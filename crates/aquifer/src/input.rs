@@ -4,13 +4,18 @@
 use crate::context::Context;
 use anyhow::{anyhow, bail};
 use aquifer_corpus::{
-    Collected, LineFrames, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, read_documents, read_stream,
-    unpacked,
+    Collected, Document, Documents, LineFrames, ReadError, ReadOptions, Skipped, Unpacked, collect_documents,
+    read_documents, read_stream, unpacked,
 };
-use aquifer_record::{Writing, figures};
+use aquifer_record::progress::Unit;
+use aquifer_record::{Bar, Stop, Writing, figures};
 use aquifer_train::held_bytes;
+use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// Tokens of a file of shards: no more, and no more bytes of text for short ones, wait for it to be written.
+const PART_TOKENS: u64 = 1 << 26;
 
 /// What is done with documents once they are read; it decides how much is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +45,8 @@ impl Work {
     fn held(self, text: &Unpacked) -> u64 {
         match self {
             Work::Look => 4 * text.bytes,
-            Work::Shard => held_bytes(text, false),
+            // What waits to be written is no more than one file of shards.
+            Work::Shard => held_bytes(&Unpacked { bytes: text.bytes.min(PART_TOKENS), ..*text }, false),
             Work::Vocabulary => held_bytes(text, true),
             // Its documents are cut before they are tokenised.
             Work::Quickstart => held_bytes(&Unpacked { longest: 0, ..*text }, true),
@@ -85,6 +91,67 @@ pub(crate) fn collect(
         }
     }
     Ok(all)
+}
+
+/// The documents of some paths, one after another: none is held once it is handed on.
+pub(crate) struct Streamed<'a> {
+    inputs: VecDeque<Documents>,
+    /// What was skipped, the first of it.
+    pub(crate) skipped: Vec<Skipped>,
+    /// How much was skipped.
+    pub(crate) skipped_count: u64,
+    /// Bytes of text handed on.
+    pub(crate) bytes: u64,
+    bar: Box<dyn Bar + 'a>,
+    /// Bytes of the current input that the bar was told of.
+    reported: u64,
+    stop: &'a Stop,
+}
+
+impl<'a> Streamed<'a> {
+    /// Opens every path, so that one that cannot be read is told before anything is done.
+    pub(crate) fn open(paths: &[PathBuf], options: &ReadOptions, ctx: &'a Context) -> anyhow::Result<Self> {
+        room(paths, Work::Shard, ctx)?;
+        let open = |path: &PathBuf| match is_stdin(path) {
+            true => read_stream(std::io::stdin(), "stdin", None, options),
+            false => read_documents(path, options),
+        };
+        let inputs = paths.iter().map(open).collect::<Result<VecDeque<Documents>, ReadError>>()?;
+        let total: u64 = inputs.iter().map(Documents::total_bytes).sum();
+        let bar = ctx.progress().bar("tokenising", (total > 0).then_some(total), Unit::Bytes);
+        let (skipped, stop) = (Vec::new(), ctx.stop());
+        Ok(Streamed { inputs, skipped, skipped_count: 0, bytes: 0, bar, reported: 0, stop })
+    }
+}
+
+impl Iterator for Streamed<'_> {
+    type Item = Document;
+
+    fn next(&mut self) -> Option<Document> {
+        while let Some(current) = self.inputs.front_mut().filter(|_| !self.stop.requested()) {
+            let next = current.next();
+            let read = current.bytes_read();
+            self.bar.advance(read - self.reported);
+            self.reported = read;
+            match next {
+                Some(Ok(document)) => {
+                    self.bytes += document.text.len() as u64;
+                    return Some(document);
+                }
+                Some(Err(skipped)) => {
+                    self.skipped_count += 1;
+                    if self.skipped.len() < Collected::LISTED {
+                        self.skipped.push(skipped);
+                    }
+                }
+                None => {
+                    self.inputs.pop_front();
+                    self.reported = 0;
+                }
+            }
+        }
+        None
+    }
 }
 
 fn is_stdin(path: &Path) -> bool {

@@ -26,8 +26,8 @@ fn documents_that_do_not_fit_are_refused_before_they_are_read() {
         }
         assert!(!s.path("out.jsonl").exists() && !s.path("out").exists() && !s.path("runs/quickstart").exists());
     }
-    let shard = ["data", "shard", "-", "--tokenizer", "tokenizer", "--out", "out", "--memory", "200K"];
-    let said = s.run_with(&shard, rows.as_bytes());
+    let learn = ["tokenizer", "train", "-", "--out", "out", "--memory", "200K"];
+    let said = s.run_with(&learn, rows.as_bytes());
     assert!(!said.success && said.err.contains("standard input holds more than"), "{}", said.err);
     // What goes document by document, or to disk, asks for none.
     for command in [["data", "clean"], ["data", "dedup"]] {

@@ -12,7 +12,8 @@ pub enum ShardError {
     File(#[from] FileError),
     /// No `shards.json`: never finished, or another folder.
     #[error(
-        "`{}` holds no finished token shards (there is no shards.json): tokenise again, or check the path", .0.display()
+        "`{}` holds no finished token shards (no shards.json, nor .ds files of datatrove, nor .idx and .bin of Megatron): \
+         tokenise again, or check the path", .0.display()
     )]
     Unfinished(PathBuf),
     /// A file is not what was written.
@@ -20,6 +21,16 @@ pub enum ShardError {
     Damaged {
         /// Which file.
         path: PathBuf,
+        /// What was expected and what is there.
+        what: String,
+    },
+    /// A file in another program's layout that does not follow it.
+    #[error("`{}` cannot be read as {format}: {what}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The layout.
+        format: &'static str,
         /// What was expected and what is there.
         what: String,
     },
@@ -35,7 +46,7 @@ pub enum ShardError {
         /// Entries in the vocabulary.
         vocab_size: usize,
     },
-    /// A mask that is not as long as its tokens, or given for some documents only.
+    /// A mask that is not as long as its tokens, or that the layout cannot keep.
     #[error("document `{id}`: {what}")]
     Mask {
         /// The document.

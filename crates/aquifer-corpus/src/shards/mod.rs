@@ -12,12 +12,20 @@
 //! id ends     u64 each,  then the ids, UTF-8
 //! mask        one bit a token, lowest first (only with a mask)
 //! ```
+//!
+//! Token shards of datatrove and of Megatron are read and written as well ([`ShardFormat`]). They know neither ids nor the
+//! size of texts: a document is then called after its file and its place in it.
 
+mod datatrove;
 mod error;
+mod foreign;
+mod format;
+mod megatron;
 mod open;
 mod write;
 
 pub use error::ShardError;
+pub use format::{ShardFormat, TokenSink};
 pub use open::{DocTokens, TokenShards};
 pub use write::{ShardMeta, ShardWriter};
 

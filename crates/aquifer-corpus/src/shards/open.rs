@@ -1,17 +1,32 @@
 //! Reading shards: every part is mapped, checked once against its hash, and handed out document by document.
 
-use super::{HEADER, INDEX_FILE, Index, Layout, MAGIC, ShardError, ShardMeta, VERSION};
-use aquifer_record::FileError;
+use super::foreign::{Foreign, unreadable};
+use super::write::width_of;
+use super::{HEADER, INDEX_FILE, Index, Layout, MAGIC, ShardError, ShardFormat, ShardMeta, VERSION};
+use super::{datatrove, megatron};
+use aquifer_record::{FileError, sha256_hex};
 use memmap2::Mmap;
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
-/// An open set of token shards.
+/// An open set of token shards, ours or another program's.
 pub struct TokenShards {
-    index: Index,
-    parts: Vec<Mapped>,
+    format: ShardFormat,
+    meta: ShardMeta,
+    tokens: u64,
+    text_bytes: u64,
+    loss_mask: bool,
+    sha256: String,
+    parts: Vec<Opened>,
     /// Documents in the parts before each, and in all of them at the end.
     starts: Vec<u64>,
+}
+
+/// A file of tokens.
+enum Opened {
+    Own(Mapped),
+    Foreign(Foreign),
 }
 
 /// The tokens of one document, as wide as they are stored.
@@ -63,25 +78,66 @@ impl<'a> DocTokens<'a> {
 }
 
 impl TokenShards {
-    /// Opens the shards in `dir` and checks every byte of them.
+    /// Opens the shards at `path`, of whichever [layout](ShardFormat), and checks every byte of them.
     ///
     /// # Errors
-    /// [`ShardError::Unfinished`] without a `shards.json`; [`ShardError::Damaged`], naming the file, where anything
-    /// is not as it was written.
-    pub fn open(dir: &Path) -> Result<Self, ShardError> {
-        Self::open_with(dir, true)
+    /// [`ShardError::Unfinished`] where there are none; [`ShardError::Damaged`] or, of foreign ones,
+    /// [`ShardError::Unreadable`], naming the file, where anything is not as it was written.
+    pub fn open(path: &Path) -> Result<Self, ShardError> {
+        Self::open_as(path, true)
     }
 
-    /// [`TokenShards::open`] without reading every token: sizes and structure are checked, hashes are not.
-    pub fn open_unhashed(dir: &Path) -> Result<Self, ShardError> {
-        Self::open_with(dir, false)
+    /// [`TokenShards::open`] without reading every token: sizes and structure are checked, hashes are not. Foreign shards,
+    /// which do not say, then have no [`sha256`](Self::sha256), and as vocabulary all that their tokens could name.
+    pub fn open_unhashed(path: &Path) -> Result<Self, ShardError> {
+        Self::open_as(path, false)
     }
 
-    fn open_with(dir: &Path, hash: bool) -> Result<Self, ShardError> {
-        let path = dir.join(INDEX_FILE);
-        if !path.exists() {
-            return Err(ShardError::Unfinished(dir.to_path_buf()));
+    fn open_as(path: &Path, hash: bool) -> Result<Self, ShardError> {
+        match ShardFormat::at(path) {
+            Some(ShardFormat::Aquifer) => Self::open_own(path, hash),
+            Some(format) => Self::open_foreign(path, format, hash),
+            None => Err(ShardError::Unfinished(path.to_path_buf())),
         }
+    }
+
+    fn open_foreign(path: &Path, format: ShardFormat, hash: bool) -> Result<Self, ShardError> {
+        if cfg!(target_endian = "big") {
+            return Err(unreadable(path, format, "it is little-endian and this machine is not"));
+        }
+        let (mut parts, mut starts, mut hashes) = (Vec::new(), vec![0], Vec::new());
+        let (mut tokens, mut vocab_size, mut loss_mask) = (0, 0, false);
+        for file in format.files(path) {
+            let part = match format {
+                ShardFormat::Megatron => megatron::open(&file)?,
+                _ => datatrove::open(&file)?,
+            };
+            let mut possible = if part.width == 2 { 1 << 16 } else { 1 << 31 };
+            if hash {
+                let (largest, sha256) = part.read_through();
+                if largest as usize >= possible {
+                    return Err(unreadable(
+                        &file,
+                        format,
+                        format!("it holds the token {largest}, beyond any vocabulary"),
+                    ));
+                }
+                possible = largest as usize + 1;
+                hashes.push(sha256);
+            }
+            tokens += part.total();
+            vocab_size = possible.max(vocab_size);
+            loss_mask |= part.loss.is_some();
+            starts.push(starts[starts.len() - 1] + part.documents.len() as u64);
+            parts.push(Opened::Foreign(part));
+        }
+        let sha256 = if hash { sha256_hex(hashes.join(" ").as_bytes()) } else { String::new() };
+        let meta = ShardMeta { vocab_size, tokenizer_sha256: String::new() };
+        Ok(TokenShards { format, meta, tokens, text_bytes: 0, loss_mask, sha256, parts, starts })
+    }
+
+    fn open_own(dir: &Path, hash: bool) -> Result<Self, ShardError> {
+        let path = dir.join(INDEX_FILE);
         let damaged = |what: String| ShardError::Damaged { path: path.clone(), what };
         let json = std::fs::read(&path).map_err(FileError::at("read", &path))?;
         let index: Index = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
@@ -102,18 +158,24 @@ impl TokenShards {
                 return Err(ShardError::Damaged { path, what });
             }
             starts.push(starts.last().copied().unwrap_or(0) + part.documents);
-            parts.push(mapped);
+            parts.push(Opened::Own(mapped));
         }
         let (listed, held) = (index.documents, starts.last().copied().unwrap_or(0));
         if listed != held {
             return Err(damaged(format!("it lists {listed} documents, its parts hold {held}")));
         }
-        Ok(TokenShards { index, parts, starts })
+        let Index { meta, tokens, text_bytes, loss_mask, sha256, .. } = index;
+        Ok(TokenShards { format: ShardFormat::Aquifer, meta, tokens, text_bytes, loss_mask, sha256, parts, starts })
+    }
+
+    /// The layout they are in.
+    pub fn format(&self) -> ShardFormat {
+        self.format
     }
 
     /// Documents.
     pub fn len(&self) -> usize {
-        self.index.documents as usize
+        self.starts[self.starts.len() - 1] as usize
     }
 
     /// Whether there are no documents.
@@ -123,22 +185,22 @@ impl TokenShards {
 
     /// Tokens of all documents.
     pub fn tokens(&self) -> u64 {
-        self.index.tokens
+        self.tokens
     }
 
-    /// UTF-8 bytes of all documents' texts.
+    /// UTF-8 bytes of all documents' texts; 0 where the layout does not say.
     pub fn text_bytes(&self) -> u64 {
-        self.index.text_bytes
+        self.text_bytes
     }
 
     /// What the tokens mean.
     pub fn meta(&self) -> &ShardMeta {
-        &self.index.meta
+        &self.meta
     }
 
     /// The SHA-256 that names this set: equal sets have equal ones.
     pub fn sha256(&self) -> &str {
-        &self.index.sha256
+        &self.sha256
     }
 
     /// The tokens of document `i`.
@@ -146,29 +208,38 @@ impl TokenShards {
     /// # Panics
     /// If there is none; so do the other methods that take a document.
     pub fn doc(&self, i: usize) -> DocTokens<'_> {
-        let (part, i) = self.find(i);
-        part.tokens(i)
+        match self.find(i) {
+            (Opened::Own(part), i) => part.tokens(i),
+            (Opened::Foreign(part), i) => part.tokens(i),
+        }
     }
 
-    /// The id of document `i`.
-    pub fn doc_id(&self, i: usize) -> &str {
-        let (part, i) = self.find(i);
-        part.id(i)
+    /// The id of document `i`; where the layout has none, its file and its place in it.
+    pub fn doc_id(&self, i: usize) -> Cow<'_, str> {
+        match self.find(i) {
+            (Opened::Own(part), i) => part.id(i).into(),
+            (Opened::Foreign(part), i) => part.id(i).into(),
+        }
     }
 
-    /// The UTF-8 bytes of document `i`'s text, for bits per byte.
+    /// The UTF-8 bytes of document `i`'s text, for bits per byte; 0 where the layout does not say.
     pub fn doc_bytes(&self, i: usize) -> u64 {
-        let (part, i) = self.find(i);
-        part.column(part.layout.text_bytes)[i]
+        match self.find(i) {
+            (Opened::Own(part), i) => part.column(part.layout.text_bytes)[i],
+            (Opened::Foreign(_), _) => 0,
+        }
     }
 
     /// Which tokens of document `i` the loss counts; `None` when these shards have no mask, so all of them.
     pub fn doc_mask(&self, i: usize) -> Option<Vec<bool>> {
         let (part, i) = self.find(i);
-        self.index.loss_mask.then(|| part.mask(i))
+        self.loss_mask.then(|| match part {
+            Opened::Own(part) => part.mask(i),
+            Opened::Foreign(part) => part.mask(i),
+        })
     }
 
-    fn find(&self, i: usize) -> (&Mapped, usize) {
+    fn find(&self, i: usize) -> (&Opened, usize) {
         assert!(i < self.len(), "document {i} of {}", self.len());
         let part = self.starts.partition_point(|&start| start <= i as u64) - 1;
         (&self.parts[part], i - self.starts[part] as usize)
@@ -196,10 +267,7 @@ impl Mapped {
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         let (width, documents, tokens, id_bytes) = (word(12) as usize, long(16), long(24), long(32));
-        if word(8) != VERSION
-            || width != if meta.vocab_size <= 1 << 16 { 2 } else { 4 }
-            || long(40) != u64::from(masked)
-        {
+        if word(8) != VERSION || width != width_of(meta.vocab_size) || long(40) != u64::from(masked) {
             return Err(damaged("its header disagrees with shards.json".to_owned()));
         }
         let layout = Layout::new(width, documents, tokens, id_bytes, masked);
@@ -207,7 +275,7 @@ impl Mapped {
             damaged(format!("its header asks for another size than its {} bytes (cut short?)", bytes.len()))
         })?;
         if let Some(expected) = sha256 {
-            let found = aquifer_record::sha256_hex(&bytes);
+            let found = sha256_hex(&bytes);
             if found != expected {
                 return Err(damaged(format!("its SHA-256 is {found}, shards.json says {expected}")));
             }
@@ -265,8 +333,8 @@ impl Mapped {
     }
 }
 
-/// Little-endian integers where they lie. Sections start at multiples of 64 of a page-aligned map.
-fn cast<T: Copy>(bytes: &[u8]) -> &[T] {
+/// Little-endian integers where they lie: sections start at multiples of their width of a page-aligned map.
+pub(super) fn cast<T: Copy>(bytes: &[u8]) -> &[T] {
     // SAFETY: T is u16, u32 or u64 here, for which every bit pattern is a value; `align_to` keeps alignment.
     let (before, middle, after) = unsafe { bytes.align_to::<T>() };
     assert!(before.is_empty() && after.is_empty(), "sections are aligned");

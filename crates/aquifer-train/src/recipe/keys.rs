@@ -53,6 +53,8 @@ table! {
         precision: String = "bf16".to_owned(),
         /// Seeds the first weights and the order of the data.
         seed: u64 = 1,
+        /// Several token shards read in turn, instead of `data`.
+        mixture: MixtureKeys = MixtureKeys::default(),
         /// The shape of the model.
         model: ModelShape = ModelShape::default(),
         /// What one step looks at.
@@ -63,6 +65,25 @@ table! {
         optimizer: Optimizer = Optimizer::default(),
         /// What is looked at and kept on the way.
         run: Run = Run::default(),
+    }
+}
+
+table! {
+    /// Several token shards read in turn, instead of `data`.
+    MixtureKeys {
+        /// The token shards that are mixed, all of one tokenizer: `["web", "books"]`. They stand instead of `data`.
+        sources: Option<Vec<String>> = None,
+        /// The part of each source in the tokens that are read, in any unit: `[3, 1]`. Default: by size and `temperature`.
+        weights: Option<Vec<f64>> = None,
+        /// A source counts as its tokens to the power of 1/`temperature`: 1 (the default) is by size, more favours the small.
+        temperature: Option<f64> = None,
+    }
+}
+
+impl MixtureKeys {
+    /// The sources; none where `data` is read.
+    pub fn sources(&self) -> &[String] {
+        self.sources.as_deref().unwrap_or_default()
     }
 }
 
@@ -193,6 +214,7 @@ pub enum Export {
 /// Tables in a recipe and their keys; the top level has no name.
 pub(super) const TABLES: &[(&str, &[(&str, &str)])] = &[
     ("", Recipe::KEYS),
+    ("mixture", MixtureKeys::KEYS),
     ("model", ModelShape::KEYS),
     ("batch", Batch::KEYS),
     ("schedule", ScheduleKeys::KEYS),

@@ -9,5 +9,5 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use keys::{Batch, Export, LossOn, ModelShape, Optimizer, Recipe, Run, ScheduleKeys, keys};
+pub use keys::{Batch, Export, LossOn, MixtureKeys, ModelShape, Optimizer, Recipe, Run, ScheduleKeys, keys};
 pub use parse::RecipeError;

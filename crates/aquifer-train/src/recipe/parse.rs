@@ -79,7 +79,10 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError::Value`] if it does not.
     pub fn check_data(&self) -> Result<(), RecipeError> {
-        check(!self.data.is_empty(), "data", "a file, a folder or the name of a data set", "empty")
+        let (named, mixed) = (!self.data.is_empty(), !self.mixture.sources().is_empty());
+        check(!(named && mixed), "data", "left out where `mixture.sources` are read instead", &self.data)?;
+        let want = "a file, a folder or the name of a data set (or `mixture.sources` given)";
+        check(named || mixed, "data", want, "empty")
     }
 
     /// [`Recipe::load`] of text at hand; `origin` is what errors call it. Here `data` may still be open.
@@ -123,6 +126,7 @@ impl Recipe {
         let fits = self.tokenizer != "bpe" || (258..=1 << 20).contains(&self.vocab_size);
         check(fits, "vocab_size", "from 258 to 1,048,576", self.vocab_size)?;
         check(Precision::from_name(&self.precision).is_some(), "precision", Precision::CHOICES, &self.precision)?;
+        self.check_mixture()?;
         check((1..=1024).contains(&m.layers), "model.layers", "from 1 to 1,024", m.layers)?;
         check((8..=65_536).contains(&m.width), "model.width", "from 8 to 65,536", m.width)?;
         check((1..=1024).contains(&m.heads), "model.heads", "from 1 to 1,024", m.heads)?;
@@ -166,6 +170,28 @@ impl Recipe {
         check(o.clip.is_finite() && o.clip >= 0.0, "optimizer.clip", "at least 0", o.clip)?;
         check(self.run.keep > 0, "run.keep", "at least 1", self.run.keep)?;
         check(self.run.eval_grains > 0, "run.eval_grains", "at least 1", self.run.eval_grains)
+    }
+
+    fn check_mixture(&self) -> Result<(), RecipeError> {
+        let mixture = &self.mixture;
+        let n = mixture.sources().len();
+        check(n <= 1000, "mixture.sources", "at most 1,000", n)?;
+        if let Some(weights) = &mixture.weights {
+            check(weights.len() == n, "mixture.weights", "one for each of `mixture.sources`", weights.len())?;
+            let fine = weights.iter().all(|weight| weight.is_finite() && *weight > 0.0);
+            check(
+                fine,
+                "mixture.weights",
+                "above 0 (leave a source out to read nothing of it)",
+                format!("{weights:?}"),
+            )?;
+        }
+        if let Some(temperature) = mixture.temperature {
+            check(mixture.weights.is_none(), "mixture.temperature", "left out where there are weights", temperature)?;
+            let fine = (0.1..=1000.0).contains(&temperature);
+            check(fine, "mixture.temperature", "from 0.1 to 1,000", temperature)?;
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ impl Recipe {
         let mut text = String::new();
         for (table, keys) in TABLES {
             let values = if table.is_empty() { Some(&whole) } else { whole.get(*table).and_then(|v| v.as_table()) };
-            let Some(values) = values else { continue };
+            let Some(values) = values.filter(|values| !values.is_empty()) else { continue };
             if !table.is_empty() {
                 text += &format!("[{table}]\n");
             }
@@ -42,7 +42,9 @@ impl Recipe {
             run: super::Run { export: self.run.export, ..super::Run::default() },
             ..Recipe::default()
         };
-        let table = toml::Table::try_from(&bare).expect("a recipe has only strings, numbers and tables");
+        let mut table = toml::Table::try_from(&bare).expect("a recipe has only strings, numbers and tables");
+        // The hash of the data is that of the mixture too; recipes without one keep the names they had before there was any.
+        table.remove("mixture");
         aquifer_record::sha256_hex(table.to_string().as_bytes())
     }
 }

@@ -29,8 +29,21 @@ fn every_key_can_be_written_and_is_documented() {
     (recipe.batch.micro, recipe.batch.lanes) = (Some(1), Some(2));
     (recipe.schedule.warmup_steps, recipe.schedule.decay_steps) = (Some(3), Some(4));
     (recipe.run.eval_every, recipe.run.checkpoint_every) = (Some(5), Some(6));
-    let text = recipe.to_toml(&[]);
-    assert_eq!(parse(&text).unwrap(), recipe);
+    // What cannot be written together is written on its own.
+    let mut mixed = recipe.clone();
+    mixed.data.clear();
+    mixed.mixture =
+        MixtureKeys { sources: Some(vec!["a".into(), "b".into()]), weights: Some(vec![3.0, 1.5]), temperature: None };
+    let tempered = Recipe {
+        mixture: MixtureKeys { weights: None, temperature: Some(2.0), ..mixed.mixture.clone() },
+        ..mixed.clone()
+    };
+    let text = [&recipe, &mixed, &tempered].map(|recipe| {
+        let text = recipe.to_toml(&[]);
+        assert_eq!(parse(&text).unwrap(), *recipe);
+        text
+    });
+    let text = text.concat();
     for (key, help) in keys() {
         let leaf = key.rsplit('.').next().unwrap();
         assert!(help.len() > 4 && text.lines().any(|line| line.starts_with(&format!("{leaf} = "))), "{key}: {help}");
@@ -55,10 +68,16 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
 #[test]
 fn values_that_make_no_sense_are_refused() {
     assert!(parse("").unwrap().check_data().unwrap_err().to_string().contains("`data`"));
+    let both = parse("data = \"x\"\n[mixture]\nsources = [\"a\"]").unwrap();
+    assert!(both.check_data().unwrap_err().to_string().contains("left out where `mixture.sources`"));
     for (text, part) in [
         ("data = \"x\"\nname = \"../up\"", "`name`"),
         ("data = \"x\"\nprecision = \"fp8\"", "bf16/pair"),
         ("data = \"x\"\n[model]\nwidth = 130", "a multiple of `model.heads`"),
+        ("[mixture]\nsources = [\"a\", \"b\"]\nweights = [1]", "one for each of `mixture.sources`, but is 1"),
+        ("[mixture]\nsources = [\"a\"]\nweights = [0]", "`mixture.weights`"),
+        ("[mixture]\nsources = [\"a\"]\nweights = [1]\ntemperature = 2", "left out where there are weights"),
+        ("[mixture]\nsources = [\"a\"]\ntemperature = 0", "`mixture.temperature`"),
         ("data = \"x\"\n[batch]\nlanes = 3", "a power of two"),
         ("data = \"x\"\n[schedule]\npeak_lr = nan", "`schedule.peak_lr`"),
         ("data = \"x\"\n[schedule]\nsteps = 0", "`schedule.steps`"),

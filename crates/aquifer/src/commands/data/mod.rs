@@ -21,9 +21,11 @@ pub(crate) mod train_ngram;
 pub(crate) use clean::presets;
 
 use crate::context::Context;
-use crate::input::{self, Work};
+use crate::input::{self, Streamed, Work};
+use anyhow::Context as _;
 use aquifer_corpus::{Collected, ReadOptions, Skipped};
 use aquifer_record::data::Size;
+use aquifer_text::Tokenizer;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -97,10 +99,24 @@ impl Input {
         Ok(all)
     }
 
+    /// The documents of all inputs one after another.
+    fn stream<'a>(&self, ctx: &'a Context) -> anyhow::Result<Streamed<'a>> {
+        let options = ReadOptions { text_field: self.text_field.clone(), ..ReadOptions::default() };
+        Streamed::open(&self.inputs, &options, ctx)
+    }
+
     /// The same as files, standard input put down in `folder`; and what of it had to be skipped.
     fn files(&self, folder: &Path, ctx: &Context) -> anyhow::Result<(Vec<PathBuf>, Vec<Skipped>)> {
         input::put_down(&self.inputs, folder, self.text_field.as_deref(), None, ctx)
     }
+}
+
+/// The tokenizer in a folder, or of a run or model there, and its own folder.
+fn tokenizer_in(folder: &Path) -> anyhow::Result<(Tokenizer, PathBuf)> {
+    let places = [folder.to_path_buf(), folder.join("tokenizer"), folder.join("model")];
+    let found = places.into_iter().find(|folder| folder.join("tokenizer.json").is_file());
+    let found = found.with_context(|| format!("there is no tokenizer.json at `{}`", folder.display()))?;
+    Ok((Tokenizer::load(&found)?, found))
 }
 
 /// The first few one by one, the rest counted.

@@ -7,14 +7,12 @@ use crate::context::Context;
 use crate::limits::peak_memory;
 use aquifer_model::DecoderConfig;
 use aquifer_ops::Precision;
-use aquifer_optim::ShardPart;
 use aquifer_record::RunFolder;
 use aquifer_train::{
     Around, Budget, Calibration, LossOn, Prepared, Recipe, Speed, Text, decoder_config, plan_continuation,
     plan_quickstart, prepare, resolve, train_config, vocabulary_for,
 };
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Minutes a quickstart plans for on a person's own text.
@@ -139,7 +137,7 @@ fn planned(work: &Work<'_>, stages: &mut Stages, ctx: &Context) -> anyhow::Resul
     let text = Text {
         bytes: material.train_bytes,
         tokens: train.tokens(),
-        heldout: heldout.as_ref().map_or(0, ShardPart::tokens),
+        heldout: heldout.as_ref().map_or(0, |heldout| heldout.tokens()),
         scored: rows,
     };
     let speed = Speed::measure(precision)?;
@@ -156,7 +154,7 @@ fn planned(work: &Work<'_>, stages: &mut Stages, ctx: &Context) -> anyhow::Resul
         Some(folder) => DecoderConfig::read(&folder.join("config.json"))?,
         None => decoder_config(&whole, &tokenizer),
     };
-    let tried = Calibration::measure(&model, precision, &train_config(&whole), Arc::new(train))?;
+    let tried = Calibration::measure(&model, precision, &train_config(&whole), train)?;
     let again = trying.elapsed().as_secs_f64();
     let Budget { gone, .. } = budget();
     plan.fit(&Budget { asked, gone: gone + again, after }, &text, tried.median_seconds());

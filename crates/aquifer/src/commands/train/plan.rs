@@ -29,7 +29,7 @@ pub(super) fn in_words(told: &Told) -> String {
             "data",
             format!(
                 "{}: {} tokens to train on, {} held out",
-                recipe.data,
+                if recipe.data.is_empty() { recipe.mixture.sources().join(", ") } else { recipe.data.clone() },
                 count(told.train_tokens),
                 count(told.heldout_tokens)
             ),
