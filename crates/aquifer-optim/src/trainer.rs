@@ -438,7 +438,11 @@ impl Trainer {
     }
 }
 
-/// `12.3k`, `840`.
+/// `114k`, `12.3k`, `840`.
 fn thousands(value: f64) -> String {
-    if value >= 1000.0 { format!("{:.1}k", value / 1000.0) } else { format!("{value:.0}") }
+    match value {
+        100_000.0.. => format!("{:.0}k", value / 1000.0),
+        1000.0.. => format!("{:.1}k", value / 1000.0),
+        _ => format!("{value:.0}"),
+    }
 }

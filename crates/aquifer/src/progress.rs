@@ -55,11 +55,11 @@ struct Side {
     speaks: AtomicBool,
 }
 
-/// `training ━━━━━━╸    123/400 steps, 12.3 s left  loss 3.456 · 12.3k tokens/s`: within 80 columns; what does not fit
+/// `training ━━━╸   123/400 steps, 12.3 s left  loss 3.456 · 12.3k tokens/s`: within 80 columns; what does not fit
 /// is cut off the message.
 fn style(total: bool, unit: Unit, side: &Arc<Side>) -> ProgressStyle {
     let template = match total {
-        true => "  {prefix} {bar:10} {done}{left} {wide_msg}",
+        true => "  {prefix} {bar:6} {done}{left} {wide_msg}",
         false => "  {prefix} {spinner} {done} {wide_msg}",
     };
     let style = ProgressStyle::with_template(template).expect("the template is one of ours");
