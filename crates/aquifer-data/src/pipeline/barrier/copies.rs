@@ -2,7 +2,7 @@
 
 use super::super::PipelineError;
 use super::marks::{Decisions, Marks};
-use super::{Compare, number, take_text};
+use super::{Compare, number, take_language, take_text};
 use crate::dedup::minhash::{MinHash, MinHashOptions};
 use crate::dedup::near::Near;
 use crate::dedup::spill::Spill;
@@ -11,7 +11,6 @@ use crate::parallel;
 use crate::rules::{Asked, Bound, Column, RuleError, Value, options};
 use aquifer_corpus::Document;
 use aquifer_text::shingles::words;
-use aquifer_text::words::Language;
 use serde::Deserialize;
 use std::ops::ControlFlow;
 
@@ -60,12 +59,7 @@ fn method(name: &str, mut table: toml::Table) -> Result<Method, RuleError> {
             Method::Near(near)
         }
         "minhash" => {
-            let language = match table.remove("language") {
-                None => Language::default(),
-                Some(name) => {
-                    name.try_into().map_err(|e: toml::de::Error| RuleError::Options(e.message().to_owned()))?
-                }
-            };
+            let language = take_language(&mut table)?;
             let shape: MinHashOptions = options(table)?;
             if shape.buckets == 0 || shape.hashes_per_bucket == 0 || shape.n_grams == 0 {
                 let why = "`buckets`, `hashes_per_bucket` and `n_grams` should be at least 1";

@@ -10,6 +10,7 @@ use super::layout::Layout;
 use crate::dedup::spill::Spill;
 use crate::rules::{Answer, Asked, Column, Measures, RuleError, Value, take_bounds};
 use aquifer_corpus::Document;
+use aquifer_text::words::Language;
 pub(super) use marks::decisions;
 use marks::{Decisions, Marks};
 use std::ops::ControlFlow;
@@ -126,6 +127,12 @@ fn take_text(table: &mut toml::Table, key: &str) -> Result<Option<String>, RuleE
         Some(other) => Err(RuleError::Options(format!("`{key}` should be a string, it is {}", other.type_str()))),
         None => Ok(None),
     }
+}
+
+/// The language whose words are compared.
+fn take_language(table: &mut toml::Table) -> Result<Language, RuleError> {
+    let wrong = |e: toml::de::Error| RuleError::Options(e.message().to_owned());
+    table.remove("language").map_or(Ok(Language::default()), |name| name.try_into().map_err(wrong))
 }
 
 /// The number in this place; 0 where there is none.

@@ -4,9 +4,8 @@
 //! Of dialogues nothing is cut out: their turns would say something else than their text.
 
 use super::super::PipelineError;
-use super::Compare;
 use super::marks::{Decisions, Marks};
-use super::number;
+use super::{Compare, number, take_language};
 use crate::dedup::bloom::{Bloom, BloomOptions};
 use crate::dedup::sentence::{Fate, SentenceDedup, SentenceOptions, SpanSorter};
 use crate::dedup::spill::Spill;
@@ -19,10 +18,8 @@ use serde::Deserialize;
 use std::ops::{ControlFlow, Range};
 
 pub(super) fn build(asked: &str, mut table: toml::Table) -> Result<Box<dyn Compare>, RuleError> {
-    let language = match table.remove("language").filter(|_| asked != "substrings") {
-        None => Language::default(),
-        Some(name) => name.try_into().map_err(|e: toml::de::Error| RuleError::Options(e.message().to_owned()))?,
-    };
+    // Stretches are of bytes, in any language: it is no option of theirs.
+    let language = if asked == "substrings" { Language::default() } else { take_language(&mut table)? };
     let spans = |defaults: SentenceOptions, given: toml::Table| {
         // What is left out is as in this kind of cutting, not as in the first one.
         let mut whole = toml::Table::try_from(defaults).expect("options are TOML");
