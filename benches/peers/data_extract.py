@@ -31,6 +31,8 @@ from pathlib import Path
 import lxml.html
 import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.encoding import detect_encoding
+from resiliparse.parse.html import HTMLTree
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("AQUIFER_DATA", ROOT.parent / "shared" / "data")) / "web_raw"
@@ -74,12 +76,26 @@ def ours(found):
     return [json.loads(line) for line in out.split("\n") if line]
 
 
-def theirs(found, **mode):
-    return [trafilatura.extract(row["html"], include_comments=False, **mode) or "" for row in found]
+def archive(found):
+    """The pages as a web archive."""
+    file = tempfile.NamedTemporaryFile("wb", suffix=".warc", delete=False)
+    with file:
+        for number, row in enumerate(found):
+            body = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + row["html"].encode()
+            file.write(
+                f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:page:{number}>\r\nWARC-Target-URI: http://example.org/\r\n"
+                f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                + body + b"\r\n\r\n"
+            )
+    return file.name
 
 
-def third(found):
-    return [extract_plain_text(row["html"], main_content=True) or "" for row in found]
+def theirs(pages, **mode):
+    return [trafilatura.extract(page, include_comments=False, **mode) or "" for page in pages]
+
+
+def third(pages):
+    return [extract_plain_text(HTMLTree.parse_from_bytes(page, detect_encoding(page)), main_content=True) or "" for page in pages]
 
 
 def snippet_counts(row, text):
@@ -141,10 +157,10 @@ def score(args):
         ("trafilatura_eval, F1 over snippets", snippets, of_snippets, f1_of_counts),
         ("readability_pages, F1 over words", texts, of_texts, mean),
     ):
-        mine = grade(ours(found))
-        modes = {mode: grade(theirs(found, **options)) for mode, options in MODES.items()}
+        mine, html = grade(ours(found)), [row["html"].encode() for row in found]
+        modes = {mode: grade(theirs(html, **options)) for mode, options in MODES.items()}
         best = max(modes, key=lambda mode: statistic(modes[mode]))
-        print(f"{name}: ours {statistic(mine):.4f}; resiliparse {statistic(grade(third(found))):.4f}; trafilatura "
+        print(f"{name}: ours {statistic(mine):.4f}; resiliparse {statistic(grade(third(html))):.4f}; trafilatura "
               + ", ".join(f"{mode} {statistic(graded):.4f}" for mode, graded in modes.items()))
         apart, low, high = paired(mine, modes[best], statistic, args.pairs)
         print(f"    ours - trafilatura {best}: {100 * apart:+.2f} points  (95 %: {100 * low:+.2f} to {100 * high:+.2f})")
@@ -153,18 +169,21 @@ def score(args):
 def speed(args):
     snippets, texts = pages(None)
     found = snippets + texts
-    size = sum(len(row["html"].encode()) for row in found)
-    path = written(found)
+    html = [row["html"].encode() for row in found]
+    size = sum(map(len, html))
+    path = archive(found)
     process = subprocess.Popen([OURS, "speed", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def our_time():
         process.stdin.write("\n")
         process.stdin.flush()
-        return float(process.stdout.readline().split()[0])
+        seconds, pages, _ = process.stdout.readline().split()
+        assert int(pages) == len(html), "ours read another number of pages"
+        return float(seconds)
 
     def timed(run):
         start = time.perf_counter()
-        run(found)
+        run(html)
         return time.perf_counter() - start
 
     our_time()
@@ -176,7 +195,7 @@ def speed(args):
     process.stdin.close()
     process.wait()
     os.unlink(path)
-    print(f"{len(found)} pages, {size / 1e6:.1f} MB of HTML, one thread each, {args.rounds} rounds")
+    print(f"{len(html)} pages, {size / 1e6:.1f} MB of HTML in bytes, one thread each, {args.rounds} rounds")
     rng = random.Random(0)
     for name, taken in times.items():
         line = f"    {name:12} {size / 1e6 / statistics.median(taken):8.1f} MB/s"

@@ -2,12 +2,18 @@
 //!
 //! Lee et al., "Deduplicating training data makes language models better", 2022, section 4.1: what matters is every stretch of at
 //! least a threshold of 50 tokens that occurs twice. They find them in a suffix array of the whole corpus. The same
-//! stretches are the union of all windows of just the threshold's length that occur twice; so here the windows are sorted by
+//! stretches are the union of all windows of just the threshold's length that occur twice; so here windows are sorted by
 //! a rolling hash, which may go to disk, and those of one hash are then compared symbol by symbol: no stretch is found by chance.
+//!
+//! Most windows occur once, and need not be sorted. Each is known by its anchor: of the runs half as long inside it, the one
+//! with the lowest hash (Schleimer, Wilkerson and Aiken, "Winnowing", 2003, section 3). Windows that are alike have anchors that
+//! are alike, and neighbours mostly share theirs, so a dozen times fewer anchors are sorted first; only windows whose anchor
+//! occurs twice come after them.
 
-use super::spill::{Sorter, Spill};
+use super::spill::{Sorted, Sorter, Spill};
 use super::universal::PRIME;
 use aquifer_record::FileError;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The paper's threshold.
@@ -36,17 +42,34 @@ pub fn repeated<T: Copy + Eq + Into<u64>>(
     spill: Spill,
 ) -> Result<Vec<Vec<Range<usize>>>, FileError> {
     let length = length.max(1);
-    let mut sorter = Sorter::new(8 + 8, spill);
     // Places in all documents laid end to end.
     let mut begins = Vec::with_capacity(documents.len());
     let mut total = 0_u64;
     for document in documents {
         begins.push(total);
-        let hashes = rolling(document, length);
-        for (place, hash) in (total..).zip(hashes) {
-            sorter.push(&[hash.to_be_bytes(), place.to_be_bytes()].concat())?;
-        }
         total += document.len() as u64;
+    }
+    let mut sorter = Sorter::new(8 + 8, spill);
+    let mut suspects = suspects(documents, &begins, length, sorter.spill().clone())?;
+    let mut suspect = next_place(&mut suspects)?;
+    for (document, &begin) in documents.iter().zip(&begins) {
+        let end = begin + document.len() as u64;
+        if suspect.is_none_or(|place| place >= end) {
+            continue;
+        }
+        let hashes = rolling(document, length);
+        for ((place, hash), anchor) in (begin..).zip(hashes).zip(anchors(&rolling(document, run(length)), length)) {
+            let anchor = begin + anchor as u64;
+            while suspect.is_some_and(|place| place < anchor) {
+                suspect = next_place(&mut suspects)?;
+            }
+            if suspect == Some(anchor) {
+                sorter.push(&[hash.to_be_bytes(), place.to_be_bytes()].concat())?;
+            }
+        }
+        while suspect.is_some_and(|place| place < end) {
+            suspect = next_place(&mut suspects)?;
+        }
     }
     let window = |place: u64| {
         let document = begins.partition_point(|&begin| begin <= place) - 1;
@@ -77,8 +100,7 @@ pub fn repeated<T: Copy + Eq + Into<u64>>(
     failed?;
     let mut ranges: Vec<Vec<Range<usize>>> = vec![Vec::new(); documents.len()];
     let mut sorted = found.finish()?;
-    while let Some(place) = sorted.next()? {
-        let place = u64::from_be_bytes(place.try_into().expect("eight bytes"));
+    while let Some(place) = next_place(&mut sorted)? {
         let document = begins.partition_point(|&begin| begin <= place) - 1;
         let start = (place - begins[document]) as usize;
         match ranges[document].last_mut() {
@@ -87,6 +109,62 @@ pub fn repeated<T: Copy + Eq + Into<u64>>(
         }
     }
     Ok(ranges)
+}
+
+/// How long the runs are that anchor windows of `length`.
+fn run(length: usize) -> usize {
+    length.div_ceil(2)
+}
+
+/// The places of anchors whose run stands elsewhere too (or has the hash of one that does), in order.
+fn suspects<T: Copy + Into<u64>>(
+    documents: &[&[T]],
+    begins: &[u64],
+    length: usize,
+    spill: Spill,
+) -> Result<Sorted, FileError> {
+    let mut sorter = Sorter::new(8 + 8, spill);
+    for (document, begin) in documents.iter().zip(begins) {
+        let runs = rolling(document, run(length));
+        let mut last = None;
+        for anchor in anchors(&runs, length) {
+            if last.replace(anchor) != Some(anchor) {
+                sorter.push(&[runs[anchor].to_be_bytes(), (begin + anchor as u64).to_be_bytes()].concat())?;
+            }
+        }
+    }
+    let mut found = Sorter::new(8, sorter.spill().clone());
+    let mut failed = Ok(());
+    sorter.finish()?.each_group(8, |_, places| {
+        if places.len() > 1 && failed.is_ok() {
+            failed = places.iter().try_for_each(|place| found.push(place));
+        }
+    })?;
+    failed?;
+    found.finish()
+}
+
+/// For each window of `length` symbols, in order, where the run begins that has the lowest of these hashes in it; the first of
+/// equals.
+fn anchors(runs: &[u64], length: usize) -> impl Iterator<Item = usize> {
+    let inside = length - run(length) + 1;
+    // Runs that are lower than all behind them, in order.
+    let mut lowest = VecDeque::new();
+    (0..runs.len()).filter_map(move |at| {
+        while lowest.back().is_some_and(|&back| runs[back] > runs[at]) {
+            lowest.pop_back();
+        }
+        lowest.push_back(at);
+        let start = (at + 1).checked_sub(inside)?;
+        while lowest[0] < start {
+            lowest.pop_front();
+        }
+        Some(lowest[0])
+    })
+}
+
+fn next_place(sorted: &mut Sorted) -> Result<Option<u64>, FileError> {
+    Ok(sorted.next()?.map(|place| u64::from_be_bytes(place.try_into().expect("eight bytes"))))
 }
 
 /// The text without these ranges of bytes; a character that is only partly in one stays.

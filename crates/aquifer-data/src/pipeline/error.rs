@@ -53,6 +53,19 @@ pub enum PipelineError {
         /// What is wrong.
         why: String,
     },
+    /// A stage that takes more memory than there is.
+    #[error(
+        "stage `{stage}` holds {needed} bytes of memory and may take {allowed}: name fewer `bytes` in its stage, or allow more with \
+         `--memory`"
+    )]
+    Memory {
+        /// Its name.
+        stage: String,
+        /// Bytes it holds, whatever the documents.
+        needed: u64,
+        /// Bytes that are allowed.
+        allowed: u64,
+    },
     /// A condition that is none.
     #[error(transparent)]
     Condition(#[from] super::ConditionError),

@@ -186,6 +186,11 @@ impl Pipeline {
             // Shares never write the same file otherwise than with the same bytes.
             _ => None,
         };
+        let barriers = self.segments.iter().filter_map(|segment| segment.barrier.as_ref());
+        if let Some(large) = barriers.into_iter().find(|barrier| barrier.holds() > options.memory) {
+            let (stage, needed) = (large.name().to_owned(), large.holds());
+            return Err(PipelineError::Memory { stage, needed, allowed: options.memory });
+        }
         let (parts, bytes) = self.size();
         for at in 0..self.segments.len() {
             if let Some(barrier) = &self.segments[at].barrier

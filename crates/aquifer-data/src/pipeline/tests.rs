@@ -252,8 +252,13 @@ fn what_stands_elsewhere_is_cut_out_whatever_the_memory() {
     // `b` and `d` share two of their three runs of 13 words, `c` has no other.
     let stage = "dedup = \"bloom\"\nbytes = 4096\nn_grams = 13";
     let ids = |kept: Vec<Document>| kept.into_iter().map(|d| d.id).collect::<String>();
-    assert_eq!(ids(run(stage, 16).0), "abd");
-    assert_eq!(ids(run(&format!("{stage}\nmet = {{ at_most = 0.3 }}"), 16).0), "a");
+    assert_eq!(ids(run(stage, 4096).0), "abd");
+    assert_eq!(ids(run(&format!("{stage}\nmet = {{ at_most = 0.3 }}"), 4096).0), "a");
+    let recipe = Recipe::parse(&format!("[[stage]]\n{stage}"), "t").unwrap();
+    let pipeline = Pipeline::open(recipe, &inputs, &dir.path().join("too large")).unwrap();
+    let too_large =
+        pipeline.run(&RunOptions { memory: 4095, ..options(1, "0/1") }, &Silent, &Stop::new()).err().unwrap();
+    assert!(too_large.to_string().contains("4096 bytes"), "{too_large}");
     let refused = |stage: &str| Recipe::parse(&format!("[[stage]]\n{stage}"), "t").unwrap_err().to_string();
     assert!(refused("dedup = \"bloom\"\nbytes = 0").contains("at least 1"));
     assert!(refused("dedup = \"lines\"\nkeep = \"longest\"").contains("keep"));

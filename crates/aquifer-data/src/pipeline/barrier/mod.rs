@@ -39,6 +39,11 @@ trait Compare: Send + Sync {
     /// The decision behind the values it measured.
     fn recall(&self, values: &[Option<Value>]) -> Vec<u8>;
 
+    /// Bytes of memory that deciding takes whatever the bound.
+    fn holds(&self) -> u64 {
+        0
+    }
+
     /// Whether its first columns are `cluster`, `size` and `copy`.
     fn has_clusters(&self) -> bool {
         false
@@ -88,6 +93,11 @@ impl Barrier {
     /// The column with the place of a document's cluster, where it tells clusters.
     pub(super) fn clusters(&self) -> Option<&str> {
         self.compare.has_clusters().then(|| self.measures.names()[0].as_str())
+    }
+
+    /// Bytes of memory it takes whatever the bound.
+    pub(super) fn holds(&self) -> u64 {
+        self.compare.holds()
     }
 
     /// What a document leaves behind.

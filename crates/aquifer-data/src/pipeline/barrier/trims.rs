@@ -200,6 +200,10 @@ impl Compare for Met {
         vec![Column::new("met", "share of its runs of words that earlier documents have", bound)]
     }
 
+    fn holds(&self) -> u64 {
+        self.options.bytes as u64
+    }
+
     fn mark(&self, document: &Document, out: &mut Vec<u8>) {
         let BloomOptions { n_grams, simplify, hash, .. } = self.options;
         let shingler = Shingler { n: n_grams, simplify, hash, words: self.words.clone() };
