@@ -1,6 +1,6 @@
 """Rules for web text beside datatrove 0.10.1: the same decisions for the same reasons, and the speed.
 
-    python data_rules.py parity [--documents 6000] [--seed 0]
+    python data_rules.py parity [--documents 8500] [--seed 0]
     python data_rules.py speed  [--rounds 5]
 
 Written for Python 3.11, datatrove 0.10.1, spaCy 3.8.18 (both from PyPI). Needs `cargo build --release -p aquifer-data --example
@@ -239,7 +239,7 @@ def documents(count, seed):
     choose = random.Random(seed)
     kinds = sources()
     texts = list(WHOLE)
-    for _ in range(30):
+    for _ in range(45):
         texts.append(long_text(choose.choice(kinds["books"]), choose))
     # Prose is what the thresholds were set for: most edits are of prose.
     weights = {"web": 6, "wiki": 6, "books": 8, "books by lines": 2, "html": 1, "python": 1, "rust": 1, "languages": 2, "chinese": 1}
@@ -414,7 +414,7 @@ def report(name, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["parity", "speed"])
-    parser.add_argument("--documents", type=int, default=6000)
+    parser.add_argument("--documents", type=int, default=8500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()

@@ -2,8 +2,8 @@
 //!
 //! Three steps. Elements that show nothing, or whose class, id or role says that they are no text, are left out. The
 //! main element is one that is marked as such and holds enough of what is left (`articleBody`, `entry-content`,
-//! `<article>`, `<main>`, …), else the one whose paragraphs weigh most, as in Arc90's Readability. Inside it lists of
-//! links, and headings of nothing, go too.
+//! `<article>`, `<main>`, …), else the one that holds most sentences and least else. Inside it lists of links, and headings of
+//! nothing, go too. A page that has hardly a text, but describes one in JSON-LD, is taken at its word.
 //!
 //! ```
 //! use aquifer_data::extract::{Format, extract};
@@ -14,6 +14,7 @@
 //! assert_eq!(page.title.as_deref(), Some("Rain - The Herald"));
 //! ```
 
+mod described;
 mod parse;
 mod render;
 mod select;
@@ -22,9 +23,11 @@ mod text;
 mod words;
 
 use aquifer_corpus::Document;
+use memchr::memmem;
 use parse::{Attribute, Page};
 use serde::{Deserialize, Serialize};
 use tags::Tag;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// How the text is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +53,26 @@ pub struct Extracted {
 pub fn extract(html: &str, format: Format) -> Extracted {
     let page = Page::parse(html);
     let selection = select::select(&page, format);
-    Extracted { text: render::render(&page, &selection, format), title: title(&page) }
+    let text = render::render(&page, &selection, format);
+    let text = match described::article_body(&page) {
+        // What scripts would have put on the page stands there for search engines, at least.
+        Some(body) if body.len() > 3 * text.len() => body,
+        _ => text,
+    };
+    Extracted { text: settled(text), title: title(&page) }
+}
+
+/// Without soft hyphens, which show only where a line ends; letters and their marks composed (NFC).
+fn settled(mut text: String) -> String {
+    if !text.is_ascii() {
+        if memmem::find(text.as_bytes(), "\u{AD}".as_bytes()).is_some() {
+            text.retain(|c| c != '\u{AD}');
+        }
+        if is_nfc_quick(text.chars()) != IsNormalized::Yes {
+            text = text.nfc().collect();
+        }
+    }
+    text
 }
 
 /// Whether a document is a page whose text was not taken out yet, as readers of web archives hand them out.

@@ -19,10 +19,12 @@ pub(super) fn select(page: &Page, format: Format) -> Selection {
     let all = amounts(page, &dropped);
     drop_clutter(page, &all, format, &mut dropped);
     let kept = amounts(page, &dropped);
-    let root = main_element(page, &kept, &dropped);
-    drop_link_lists(page, &kept, root, &mut dropped);
+    let gains = gains(page, &kept, &dropped);
+    let root = main_element(page, &kept, &gains, &dropped);
+    drop_link_lists(page, &kept, &gains, root, &mut dropped);
     drop_empty_headings(page, root, &mut dropped);
-    Selection { roots: with_its_lead(page, &kept, &dropped, root), dropped }
+    let roots = with_its_lead(page, &kept, with_its_parts(page, &gains, &dropped, root));
+    Selection { roots: roots.into_iter().filter(|&root| !dropped[root]).collect(), dropped }
 }
 
 fn mark(page: &Page, node: usize, dropped: &mut [bool]) -> usize {
@@ -119,18 +121,65 @@ fn drop_clutter(page: &Page, all: &[Amount], format: Format, dropped: &mut [bool
     }
 }
 
-/// The element that holds the text: a marked one if it holds enough, else the one whose paragraphs weigh most.
-fn main_element(page: &Page, kept: &[Amount], dropped: &[bool]) -> usize {
-    let whole = &kept[0];
-    let mut best: Option<(u32, f32, usize)> = None;
-    for i in 1..page.nodes.len() {
-        if dropped[i] || page.nodes[i].tag == Tag::Text {
-            continue;
+/// What each element adds to a text, with all below it: sentences count for it, links and scraps against it. The element that
+/// adds most is the one that reaches over all of the text and over little else (a greatest subsequence, as in Pasternack and
+/// Roth, "Extracting article text from the web with maximum subsequence segmentation", 2009; of a tree, without a model).
+fn gains(page: &Page, kept: &[Amount], dropped: &[bool]) -> Vec<f32> {
+    /// Characters of a block that make it prose; in a paragraph half as many do.
+    const PROSE: f32 = 100.0;
+    /// What a block that is none takes away, beside the characters of its links.
+    const SCRAP: f32 = 40.0;
+    /// Of that, in a list or a table: short items are part of many texts.
+    const ITEM: f32 = 0.3;
+    let holds_blocks = |i: usize| page.nodes[i].tag.is_block() || page.nodes[i].tag == Tag::Td;
+    let mut gains = vec![0.0_f32; page.nodes.len()];
+    for (i, node) in page.nodes.iter().enumerate().rev().filter(|&(i, _)| !dropped[i]) {
+        let (mut text, mut links, mut stops) = (0, 0, 0);
+        if holds_blocks(i) {
+            // Only what hangs from it directly.
+            for child in page.children(i).filter(|&child| !dropped[child] && !holds_blocks(child)) {
+                text += kept[child].text;
+                links += kept[child].links;
+                stops += kept[child].stops;
+            }
         }
+        if text > 0 {
+            let own = (text - links) as f32;
+            let paragraph = matches!(node.tag, Tag::P | Tag::Pre | Tag::Blockquote);
+            let sentences = own >= PROSE && stops > 0 && links < text.div_ceil(2);
+            gains[i] += match node.tag {
+                _ if sentences || paragraph && own >= PROSE / 2.0 => own,
+                Tag::Pre => 0.0,
+                tag if tag.heading().is_some() => 0.0,
+                Tag::Li | Tag::Td => -ITEM * (SCRAP + links as f32),
+                _ => -(SCRAP + links as f32),
+            };
+        }
+        if i > 0 {
+            gains[node.parent as usize] += gains[i];
+        }
+    }
+    gains
+}
+
+/// The element that holds the text: a marked one if it adds enough, else the one that adds most, else the one whose paragraphs
+/// weigh most.
+fn main_element(page: &Page, kept: &[Amount], gains: &[f32], dropped: &[bool]) -> usize {
+    /// Of the worth of the whole page, and of the greatest gain on it.
+    const ENOUGH: (f32, f32) = (0.25, 0.45);
+    let elements = || (1..page.nodes.len()).filter(|&i| !dropped[i] && page.nodes[i].tag != Tag::Text);
+    let holds = |&i: &usize| {
+        let tag = page.nodes[i].tag;
+        matches!(tag, Tag::Body | Tag::Main | Tag::Article | Tag::Section | Tag::Div | Tag::Td | Tag::Form | Tag::Other)
+    };
+    // Of equals the innermost, which is the last.
+    let densest = elements().filter(holds).fold(0, |best, i| if gains[i] >= gains[best] { i } else { best });
+    let (least_worth, least_gain) = (ENOUGH.0 * worth(&kept[0]), ENOUGH.1 * gains[densest]);
+    let mut best: Option<(u32, f32, usize)> = None;
+    for i in elements() {
         let Some(tier) = tier(page, i) else { continue };
-        let amount = &kept[i];
-        let worth = worth(amount);
-        if amount.text < 80 || worth < 0.25 * self::worth(whole) {
+        let worth = worth(&kept[i]);
+        if kept[i].text < 80 || worth < least_worth || gains[i] < least_gain {
             continue;
         }
         if best.is_none_or(|(best_tier, best_worth, _)| {
@@ -141,13 +190,25 @@ fn main_element(page: &Page, kept: &[Amount], dropped: &[bool]) -> usize {
     }
     match best {
         Some((_, _, root)) => root,
+        None if gains[densest] > 0.0 => densest,
         None => heaviest(page, kept, dropped),
     }
 }
 
+/// The text and what stands beside it and adds nearly as much: some pages have their text in several boxes.
+fn with_its_parts(page: &Page, gains: &[f32], dropped: &[bool], root: usize) -> Vec<usize> {
+    let enough = (0.3 * gains[root]).max(200.0);
+    let beside = page.children(page.nodes[root].parent as usize);
+    match root {
+        0 => vec![root],
+        _ => beside.filter(|&i| i == root || !dropped[i] && gains[i] > enough).collect(),
+    }
+}
+
 /// The text and its lead, which often stands before the element that is marked as the text, in a box of its own.
-fn with_its_lead(page: &Page, kept: &[Amount], dropped: &[bool], root: usize) -> Vec<usize> {
-    let (mut roots, mut below) = (vec![root], root);
+fn with_its_lead(page: &Page, kept: &[Amount], mut roots: Vec<usize>) -> Vec<usize> {
+    let root = roots[0];
+    let mut below = root;
     for _ in 0..4 {
         let above = page.nodes[below].parent as usize;
         if matches!(page.nodes[above].tag, Tag::Body | Tag::Html) || below == 0 {
@@ -156,7 +217,7 @@ fn with_its_lead(page: &Page, kept: &[Amount], dropped: &[bool], root: usize) ->
         let is_lead = |&child: &usize| {
             let amount = &kept[child];
             let sized = (60..1500).contains(&amount.text) && amount.text < kept[root].text / 2;
-            sized && !dropped[child] && amount.stops > 0 && amount.link_density() < 0.2
+            sized && amount.stops > 0 && amount.link_density() < 0.2
         };
         let leads: Vec<usize> = page.children(above).take_while(|&child| child < below).filter(is_lead).collect();
         roots.splice(0..0, leads);
@@ -269,10 +330,14 @@ fn heaviest(page: &Page, kept: &[Amount], dropped: &[bool]) -> usize {
     if best.1 == 0.0 { 0 } else { best.0 }
 }
 
-/// Lists and boxes of links below the main element.
-fn drop_link_lists(page: &Page, kept: &[Amount], root: usize, dropped: &mut [bool]) {
+/// Lists and boxes of links below the main element; before its first sentences and behind its last ones also boxes that have
+/// links and take away more than they add.
+fn drop_link_lists(page: &Page, kept: &[Amount], gains: &[f32], root: usize, dropped: &mut [bool]) {
     let (mut i, end) = (root + 1, page.nodes[root].end as usize);
     let whole = kept[root].text.max(1) as f32;
+    let is_prose = |&i: &usize| gains[i] > 0.0 && page.children(i).all(|child| gains[child] <= 0.0);
+    let first = (i..end).find(is_prose).unwrap_or(end);
+    let last = (i..end).rev().find(is_prose).unwrap_or(0);
     while i < end {
         let (tag, amount) = (page.nodes[i].tag, &kept[i]);
         let density = amount.link_density();
@@ -295,10 +360,11 @@ fn drop_link_lists(page: &Page, kept: &[Amount], root: usize, dropped: &mut [boo
             Tag::Ul | Tag::Ol => 0.66,
             _ => 0.5,
         };
+        let outside = tag != Tag::P && gains[i] < 0.0 && (i > last || page.nodes[i].end as usize <= first);
         let goes = boxed
             && !dropped[i]
             && amount.anchors > 0
-            && density > limit
+            && (density > limit || outside)
             && share < 0.5
             && (tag != Tag::P || amount.text < 200);
         i = if goes { mark(page, i, dropped) } else { i + 1 };

@@ -57,6 +57,26 @@ fn markdown_keeps_what_the_markup_meant() {
     }
 }
 
+#[test]
+fn a_text_without_marks_a_text_in_two_boxes_and_a_text_that_is_only_described() {
+    let said = "The keepers of the mill wrote down how high the water stood, every morning, for forty years, and never missed one.";
+    let links = "<div><a href=/a>Elsewhere</a> <a href=/b>Nowhere</a></div>";
+    let plain = |html: &str| extract(html, Format::Text).text;
+    let (first, second) = (format!("{said} First."), format!("{said} Second."));
+    for (open, close) in [("<div>", "</div>"), ("<div class=entry-content>", "</div>")] {
+        let page =
+            format!("{links}<div>{open}<p>{first}</p><p>{first}</p>{close}{open}{second} {second}{close}</div>{links}");
+        let text = plain(&page);
+        assert_eq!((text.matches("First.").count(), text.matches("Second.").count()), (2, 2), "{text}");
+        assert!(!text.contains("where"), "{text}");
+    }
+    let described = r#"{"@graph": [{"@type": "Article", "articleBody": "BODY"}]}"#.replace("BODY", &first);
+    let page = |script: &str| format!("<script type='application/ld+json'>{script}</script><div>Loading.</div>");
+    assert_eq!(plain(&page(&described)), first);
+    assert_eq!(plain(&page("{\"articleBody\": ")), "Loading.");
+    assert_eq!(plain("<p>Mit\u{AD}tel&shy;al\u{AD}ter, scho\u{308}n"), "Mittelalter, sch\u{F6}n");
+}
+
 /// Sixty pages of ours, tables, code, formulas, charsets of all kinds, as a person would copy them out.
 #[test]
 fn sixty_pages_say_what_a_reader_would_copy() {

@@ -85,8 +85,6 @@ pub(super) fn is_clutter(word: &[u8]) -> bool {
             | b"trackback"
             | b"trackbacks"
             | b"trending"
-            | b"widget"
-            | b"widgets"
             | b"wpcnt"
             | b"pingback"
             | b"sociable"
@@ -184,6 +182,8 @@ pub(super) fn is_suspect(word: &[u8]) -> bool {
             | b"disclaimer"
             | b"legal"
             | b"tooltip"
+            | b"widget"
+            | b"widgets"
             | b"dropdown"
             | b"panel"
     )
