@@ -43,6 +43,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("indicatif", &["aquifer"]),
     ("anyhow", &["aquifer", "xtask", "aquifer-world"]),
     ("rusqlite", &["aquifer-record"]),
+    ("postgres", &["aquifer-record"]),
     ("plotters", &["aquifer-report"]),
     ("ureq", &["aquifer-client"]),
 ];

@@ -23,6 +23,7 @@ const FUZZ_SECONDS: u32 = 60;
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let python = python_environment(&[])?;
     let browser = chromium()?;
+    postgresql()?;
     shell::run("the binary", &mut cargo(&["build", "--release"]))?;
     let mut tests = cargo(&["test", "--release", "-p", "aquifer-world", "--"]);
     tests.args(["--ignored", "--test-threads=1"]).args(&args.filter);
@@ -67,4 +68,16 @@ fn chromium() -> anyhow::Result<PathBuf> {
     }
     ensure!(driver.is_file(), "chromedriver is still missing after its installation");
     Ok(driver.to_path_buf())
+}
+
+/// PostgreSQL's server, in the same way.
+fn postgresql() -> anyhow::Result<()> {
+    let installed = || Path::new("/usr/lib/postgresql").is_dir();
+    if !installed() {
+        let mut apt = Command::new("apt-get");
+        shell::run("postgresql", apt.args(["install", "-y", "-qq", "postgresql"]))
+            .context("the catalogue is tested in PostgreSQL: install `postgresql`")?;
+    }
+    ensure!(installed(), "PostgreSQL is still missing after its installation");
+    Ok(())
 }

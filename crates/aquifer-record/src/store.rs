@@ -18,6 +18,13 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// PostgreSQL's own word.
+    #[cfg(feature = "postgres")]
+    #[error("the database cannot be used: {why}")]
+    Postgres {
+        /// What it said.
+        why: String,
+    },
     /// A folder could not be listed.
     #[error(transparent)]
     File(#[from] crate::files::FileError),

@@ -31,6 +31,7 @@ mod stream;
 mod tokenizer;
 mod train_bpe;
 mod train_char;
+pub mod word_vectors;
 pub mod words;
 
 pub use chat::{ChatTemplate, Message};

@@ -3,8 +3,10 @@
 //! Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970. One pass, in order, in as much memory as the
 //! filter was given; nothing is told of which document a copy is of. After datatrove 0.10.1 (`pipeline/dedup/bloom_filter.py`).
 
+use super::index::IndexReader;
 use super::universal::Family;
 use crate::parallel;
+use aquifer_record::FileError;
 use aquifer_text::shingles::{Cuts, Hash, Shingler, Simplify};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +93,18 @@ impl Bloom {
             stay.extend(shingles.iter().map(|shingles| self.met(shingles) <= self.options.threshold));
         }
         stay
+    }
+
+    /// Adds what the filter of an earlier run holds, of the same options.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is of another size.
+    pub fn add(&mut self, earlier: IndexReader) -> Result<(), FileError> {
+        let ours = self.bits.len();
+        earlier.expect_count(ours as u64)?;
+        earlier.each_piece(|at, piece| {
+            self.bits[at..][..piece.len()].iter_mut().zip(piece).for_each(|(bits, more)| *bits |= more);
+        })
     }
 
     /// The bits, eight a byte from the lowest, as datatrove saves them.

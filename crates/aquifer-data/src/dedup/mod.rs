@@ -6,10 +6,12 @@
 pub mod bloom;
 pub mod clusters;
 pub mod exact;
+pub mod index;
 pub mod keep;
 pub mod method;
 pub mod minhash;
 pub mod near;
+pub mod semantic;
 pub mod sentence;
 pub mod simhash;
 pub mod spill;
@@ -21,7 +23,15 @@ mod mt19937;
 
 pub use clusters::Clusters;
 pub use keep::{Keep, Standing};
-pub use method::Method;
+pub use method::{Decided, Method, Wishes};
+
+use aquifer_record::FileError;
+use std::path::Path;
+
+/// What is wrong with a file that can be read.
+fn damaged(path: &Path, what: impl Into<String>) -> FileError {
+    FileError::at("use", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, what.into()))
+}
 
 #[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ pub fn shingles(text: &str) -> Vec<u64> {
     shingles
 }
 
-fn units(text: &str) -> Vec<u64> {
+pub(super) fn units(text: &str) -> Vec<u64> {
     const START: u64 = 0xCBF2_9CE4_8422_2325;
     let fold = |h: u64, c: char| (h ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01B3);
     let mut units = Vec::with_capacity(text.len() / 5);

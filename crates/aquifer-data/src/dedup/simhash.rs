@@ -65,7 +65,10 @@ impl SimHash {
     pub(super) fn join_near(&self, prints: Sorter, groups: &mut Groups) -> Result<(), FileError> {
         let blocks = self.differences.min(63) + 1;
         let mut by_block = Sorter::new(1 + 8 + 8 + 4, prints.spill().clone());
-        let spread = |print: &[u8], first: u32| {
+        let spread = |print: &[u8], before: Option<u32>, first: u32| {
+            if before.is_some() {
+                return Ok(());
+            }
             let value = u64::from_be_bytes(print.try_into().expect("eight bytes"));
             (0..blocks).try_for_each(|block| {
                 let key = (value & mask(block, blocks)).to_be_bytes();

@@ -52,6 +52,11 @@ impl Layout {
         self.work().join(format!("{}/{part:05}.decisions", segment + 1))
     }
 
+    /// What later runs are to know of the documents that met the stage of this name.
+    pub(super) fn index(&self, stage: &str) -> PathBuf {
+        index(&self.root, stage)
+    }
+
     /// Written last: this part is through this segment.
     pub(super) fn done(&self, segment: usize, part: usize) -> PathBuf {
         self.root.join(format!("done/{}-{part:05}.json", segment + 1))
@@ -63,12 +68,17 @@ impl Layout {
     }
 
     /// The folders that outlive the run.
-    pub(super) fn folders(&self) -> [PathBuf; 5] {
-        ["", "documents", "dropped", "columns", "done"].map(|name| self.root.join(name))
+    pub(super) fn folders(&self) -> [PathBuf; 6] {
+        ["", "documents", "dropped", "columns", "done", "index"].map(|name| self.root.join(name))
     }
 
     /// What is of no use once the run is through.
     pub(super) fn work(&self) -> PathBuf {
         self.root.join("work")
     }
+}
+
+/// Where the run in `root` keeps what later runs are to know of the documents that met a stage.
+pub(super) fn index(root: &Path, stage: &str) -> PathBuf {
+    root.join(format!("index/{stage}.index"))
 }

@@ -1,5 +1,6 @@
 //! A run: its folder, its parts, and what is still to do.
 
+use super::barrier::Barrier;
 use super::layout::Layout;
 use super::part::Work;
 use super::recipe::{Recipe, Segment};
@@ -192,6 +193,8 @@ impl Pipeline {
             return Err(PipelineError::Memory { stage, needed, allowed: options.memory });
         }
         let (parts, bytes) = self.size();
+        let undecided = self.segments.iter().enumerate().filter(|(at, _)| !self.layout.decided(*at).exists());
+        undecided.filter_map(|(_, segment)| segment.barrier.as_ref()).try_for_each(Barrier::check)?;
         for at in 0..self.segments.len() {
             if let Some(barrier) = &self.segments[at].barrier
                 && !self.layout.decided(at).exists()

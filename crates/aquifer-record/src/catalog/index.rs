@@ -1,8 +1,10 @@
-//! The index over cards: SQLite, brought up to date with the cards whenever it is opened.
+//! The index over cards, in a database that is brought up to date with the cards whenever it is opened.
 
 use super::card::{CARD, Card, CardError, walk};
-use crate::store::{StoreError, connect};
-use rusqlite::{Connection, params};
+#[cfg(feature = "postgres")]
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use crate::store::StoreError;
 use std::path::{Path, PathBuf};
 
 /// A data set and where it lies.
@@ -16,21 +18,37 @@ pub struct Entry {
 
 /// The cards below a folder.
 pub struct Catalog {
-    root: PathBuf,
-    path: PathBuf,
-    connection: Connection,
+    database: Box<dyn Database>,
     /// Cards that are none, and why: they are left out.
     pub broken: Vec<CardError>,
 }
 
-const SCHEMA: &str = "
-    PRAGMA journal_mode = WAL;
-    PRAGMA busy_timeout = 5000;
+/// The tables, in words that SQLite and PostgreSQL share; so are all questions below.
+pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS cards (
         folder TEXT PRIMARY KEY, text TEXT NOT NULL, name TEXT NOT NULL, licence TEXT NOT NULL, words TEXT NOT NULL
     );
     CREATE TABLE IF NOT EXISTS languages (folder TEXT NOT NULL, language TEXT NOT NULL, PRIMARY KEY (folder, language));
     CREATE TABLE IF NOT EXISTS sources (folder TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (folder, source));";
+
+/// What every card says: its folder and its text.
+pub(super) const KNOWN: &str = "SELECT folder, text FROM cards";
+
+/// A statement and its values.
+pub(super) type Statement = (&'static str, Vec<String>);
+
+/// Where the tables are.
+pub(super) trait Database {
+    /// The function for the place of a text in another, 0 where it is not there.
+    fn place(&self) -> &'static str;
+
+    /// The answer to a question for two columns.
+    fn ask(&self, question: &str, values: &[String]) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Makes the tables where there are none, and does what `change` says of the [`KNOWN`] cards: all or nothing, and one
+    /// after another where several do it.
+    fn update(&mut self, change: &dyn Fn(Vec<(String, String)>) -> Vec<Statement>) -> Result<(), StoreError>;
+}
 
 impl Catalog {
     /// Opens the index of the cards below `root`, in `root/.catalog.sqlite`.
@@ -38,67 +56,42 @@ impl Catalog {
     /// # Errors
     /// When the folder cannot be read or the index cannot be written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let path = root.join(".catalog.sqlite");
-        let mut found = Vec::new();
-        walk(root, &mut |path| found.extend(path.ends_with(CARD).then(|| path.to_path_buf())), &|_| true)?;
-        let connection = connect(&path, SCHEMA)?;
-        let mut catalog = Catalog { root: root.to_path_buf(), path, connection, broken: Vec::new() };
-        catalog.refresh(&found)?;
-        Ok(catalog)
+        let found = cards(root)?;
+        let database = Sqlite::open(&root.join(".catalog.sqlite"))?;
+        Catalog::over(root, Box::new(database), &found)
+    }
+
+    /// Opens the index of the cards below `root` in a PostgreSQL database that is this catalogue's own
+    /// (`postgres://user:password@host/database`). It may be shared by all who see the same cards.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or the database does not answer as it should.
+    #[cfg(feature = "postgres")]
+    pub fn open_in(root: &Path, address: &str) -> Result<Self, StoreError> {
+        let found = cards(root)?;
+        Catalog::over(root, Box::new(Postgres::connect(address)?), &found)
     }
 
     /// Takes in what the cards say now; a card that did not change costs a comparison.
-    fn refresh(&mut self, cards: &[PathBuf]) -> Result<(), StoreError> {
-        let mut read = Vec::new();
+    fn over(root: &Path, mut database: Box<dyn Database>, cards: &[PathBuf]) -> Result<Self, StoreError> {
+        let (mut read, mut broken) = (Vec::new(), Vec::new());
         for path in cards {
             let folder = path.parent().unwrap_or(path);
+            let name = folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned();
             let text = std::fs::read_to_string(path).unwrap_or_default();
             match Card::parse(&text, path) {
-                Ok(card) => read.push((self.name_of(folder), text, card)),
-                Err(error) => self.broken.push(error),
+                Ok(card) => read.push((name, text, card)),
+                Err(error) => broken.push(error),
             }
         }
-        let update = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction()?;
-            let known: Vec<(String, String)> = {
-                let mut query = transaction.prepare("SELECT folder, text FROM cards")?;
-                query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?
-            };
-            let same = |(folder, text): &&(String, String)| read.iter().any(|(f, t, _)| f == folder && t == text);
-            for (folder, _) in known.iter().filter(|row| !same(row)) {
-                for table in ["cards", "languages", "sources"] {
-                    transaction.execute(&format!("DELETE FROM {table} WHERE folder = ?1"), [folder])?;
-                }
-            }
-            for (folder, text, card) in &read {
-                if known.iter().any(|(f, t)| f == folder && t == text) {
-                    continue;
-                }
-                let words = format!("{} {} {}", card.name, card.about, card.licence).to_lowercase();
-                let row = params![folder, text, card.name, card.licence, words];
-                transaction.execute("INSERT INTO cards VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
-                for language in &card.languages {
-                    transaction
-                        .execute("INSERT OR IGNORE INTO languages VALUES (?1, ?2)", params![folder, language])?;
-                }
-                for source in &card.sources {
-                    transaction
-                        .execute("INSERT OR IGNORE INTO sources VALUES (?1, ?2)", params![folder, source.name])?;
-                }
-            }
-            transaction.commit()
-        };
-        update(&mut self.connection).map_err(|source| self.failed(source))
-    }
-
-    fn name_of(&self, folder: &Path) -> String {
-        folder.strip_prefix(&self.root).unwrap_or(folder).to_string_lossy().into_owned()
+        database.update(&|known| changes(&known, &read))?;
+        Ok(Catalog { database, broken })
     }
 
     /// Every data set, by name.
     ///
     /// # Errors
-    /// SQLite's own.
+    /// The database's own.
     pub fn all(&self) -> Result<Vec<Entry>, StoreError> {
         self.search("", None, None)
     }
@@ -106,63 +99,95 @@ impl Catalog {
     /// Data sets whose name, description or licence holds every word of `words`, in a language, under a licence.
     ///
     /// # Errors
-    /// SQLite's own.
+    /// The database's own.
     pub fn search(&self, words: &str, language: Option<&str>, licence: Option<&str>) -> Result<Vec<Entry>, StoreError> {
-        let mut sql = "SELECT folder, text FROM cards WHERE 1".to_owned();
+        let mut question = format!("{KNOWN} WHERE TRUE");
         let mut values: Vec<String> = Vec::new();
         for word in words.to_lowercase().split_whitespace() {
             values.push(word.to_owned());
-            sql += &format!(" AND instr(words, ?{}) > 0", values.len());
+            question += &format!(" AND {}(words, ${}) > 0", self.database.place(), values.len());
         }
         if let Some(language) = language {
             // `zh` finds `zh-Hant`, too.
             values.push(language.to_owned());
             let n = values.len();
-            sql += &format!(
-                " AND folder IN (SELECT folder FROM languages WHERE language = ?{n} OR language LIKE ?{n} || '-%')"
+            question += &format!(
+                " AND folder IN (SELECT folder FROM languages WHERE language = ${n} \
+                 OR substr(language, 1, length(${n}) + 1) = ${n} || '-')"
             );
         }
         if let Some(licence) = licence {
-            values.push(licence.to_owned());
-            sql += &format!(" AND licence = ?{} COLLATE NOCASE", values.len());
+            values.push(licence.to_lowercase());
+            question += &format!(" AND lower(licence) = ${}", values.len());
         }
-        self.query(&(sql + " ORDER BY name, folder"), &values)
+        self.ask(&question, &values)
     }
 
     /// The data sets of this name: one, unless two cards claim it.
     ///
     /// # Errors
-    /// SQLite's own.
+    /// The database's own.
     pub fn named(&self, name: &str) -> Result<Vec<Entry>, StoreError> {
-        self.query("SELECT folder, text FROM cards WHERE name = ?1 ORDER BY folder", &[name.to_owned()])
+        self.ask(&format!("{KNOWN} WHERE name = $1"), &[name.to_owned()])
     }
 
     /// The data sets that were made from the one of this name.
     ///
     /// # Errors
-    /// SQLite's own.
+    /// The database's own.
     pub fn made_from(&self, name: &str) -> Result<Vec<Entry>, StoreError> {
-        let sql = "SELECT folder, text FROM cards WHERE folder IN (SELECT folder FROM sources WHERE source = ?1) ORDER BY name";
-        self.query(sql, &[name.to_owned()])
+        let question = format!("{KNOWN} WHERE folder IN (SELECT folder FROM sources WHERE source = $1)");
+        self.ask(&question, &[name.to_owned()])
     }
 
-    fn query(&self, sql: &str, values: &[String]) -> Result<Vec<Entry>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<(String, String)>> {
-            let mut query = self.connection.prepare(sql)?;
-            let row = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?));
-            query.query_map(rusqlite::params_from_iter(values), row)?.collect()
-        };
-        let rows = read().map_err(|source| self.failed(source))?;
+    /// Sorted here, by name and folder: databases sort by the rules of their own place.
+    fn ask(&self, question: &str, values: &[String]) -> Result<Vec<Entry>, StoreError> {
         let entry = |(folder, text): (String, String)| {
             let folder = PathBuf::from(folder);
             Some(Entry { card: Card::parse(&text, &folder).ok()?, folder })
         };
-        Ok(rows.into_iter().filter_map(entry).collect())
+        let mut entries: Vec<Entry> = self.database.ask(question, values)?.into_iter().filter_map(entry).collect();
+        entries.sort_by(|a, b| (&a.card.name, &a.folder).cmp(&(&b.card.name, &b.folder)));
+        Ok(entries)
     }
+}
 
-    fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite { path: self.path.clone(), source }
+fn cards(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = Vec::new();
+    walk(root, &mut |path| found.extend(path.ends_with(CARD).then(|| path.to_path_buf())), &|_| true)?;
+    Ok(found)
+}
+
+/// What brings the tables from the known cards to those that were read: folder, text and content of each.
+fn changes(known: &[(String, String)], read: &[(String, String, Card)]) -> Vec<Statement> {
+    let mut out: Vec<Statement> = Vec::new();
+    for (folder, _) in known.iter().filter(|(f, t)| !read.iter().any(|(folder, text, _)| folder == f && text == t)) {
+        for statement in [
+            "DELETE FROM cards WHERE folder = $1",
+            "DELETE FROM languages WHERE folder = $1",
+            "DELETE FROM sources WHERE folder = $1",
+        ] {
+            out.push((statement, vec![folder.clone()]));
+        }
     }
+    for (folder, text, card) in read {
+        if known.iter().any(|(f, t)| f == folder && t == text) {
+            continue;
+        }
+        let words = format!("{} {} {}", card.name, card.about, card.licence).to_lowercase();
+        let row = [folder, text, &card.name, &card.licence.to_lowercase(), &words].map(String::clone).to_vec();
+        out.push(("INSERT INTO cards VALUES ($1, $2, $3, $4, $5)", row));
+        let languages = card
+            .languages
+            .iter()
+            .map(|language| ("INSERT INTO languages VALUES ($1, $2) ON CONFLICT DO NOTHING", language));
+        let sources = card
+            .sources
+            .iter()
+            .map(|source| ("INSERT INTO sources VALUES ($1, $2) ON CONFLICT DO NOTHING", &source.name));
+        out.extend(languages.chain(sources).map(|(statement, value)| (statement, vec![folder.clone(), value.clone()])));
+    }
+    out
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The catalogue of data sets: what there is, under which licence, in which languages, and what each was made from.
 //!
 //! A data set's [`Card`] is a TOML file beside its shards, and the truth; a [`Catalog`] is an index over the cards below a
-//! folder, rebuilt from them whenever it is absent or behind. Everything asked of the index stands in `index.rs`: another
-//! database (PostgreSQL for a team) takes the place of that file.
+//! folder, rebuilt from them whenever it is absent or behind: a file of SQLite's beside them, or, with the feature `postgres`,
+//! a database of a team's server.
 //!
 //! ```
 //! use aquifer_record::catalog::{Card, Catalog};
@@ -16,6 +16,9 @@
 
 mod card;
 mod index;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 
 pub use card::{CARD, Card, CardError, File, Source};
 pub use index::{Catalog, Entry};

@@ -144,7 +144,7 @@ pub(super) fn sum_rows(matrix: &Matrix, rows: &[u32], out: &mut [f32]) {
 
 /// Σ a·b: eight interleaved chains, then a tree; the rest of fewer than eight as one more chain.
 #[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a8, a_rest) = a.as_chunks::<8>();
     let (b8, b_rest) = b.as_chunks::<8>();
     let mut lanes = [0f32; 8];

@@ -30,6 +30,7 @@ use args::Args;
 use bytes::Bytes;
 use dictionary::Dictionary;
 use matrix::Matrix;
+pub(crate) use matrix::dot;
 use output::Output;
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Pairs of documents that share a band, from signature files: datatrove's second stage.
 
+use super::MinHash;
 use super::files::{RecordReader, SignatureFiles, bucket_folder, list, swapped};
-use super::{MinHash, files};
+use crate::dedup::damaged;
 use aquifer_record::files::FileError;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -161,7 +162,7 @@ impl Range {
             let each = reader.left() / workers as u64;
             if each == 0 {
                 let few = format!("has {} records, too few to be cut for {workers} workers", reader.left());
-                return Err(files::damaged(path, few));
+                return Err(damaged(path, few));
             }
             if worker > 0 {
                 range.from = reader.first_value(each * worker as u64)?;

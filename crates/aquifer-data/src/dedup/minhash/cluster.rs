@@ -1,8 +1,8 @@
 //! From pairs to clusters, and what to remove: datatrove's third stage.
 
 use super::buckets::INDEXED;
-use super::files::{damaged, list};
-use crate::dedup::Clusters;
+use super::files::list;
+use crate::dedup::{Clusters, damaged};
 use aquifer_record::files::FileError;
 use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ pub fn read_removed(folder: &Path, rank: u32) -> Result<Vec<u32>, FileError> {
 pub fn datatrove_roots(clusters: &Clusters, pairs: impl Iterator<Item = (u32, u32)>) -> Vec<u32> {
     let mut unions = Unions::new(clusters.len());
     pairs.for_each(|(a, b)| unions.join(a, b));
-    (0..clusters.len() as u32).map(|i| unions.root(i)).collect()
+    unions.roots()
 }
 
 /// The node of the index.
@@ -142,7 +142,7 @@ fn numbers<const N: usize>(path: &Path, width: usize) -> Result<Vec<[u32; N]>, F
 }
 
 /// Union by size, the first of a pair before the second: what decides who stays.
-struct Unions {
+pub(in crate::dedup) struct Unions {
     parent: Vec<u32>,
     size: Vec<u32>,
     /// The index, which is joined to nothing.
@@ -150,7 +150,7 @@ struct Unions {
 }
 
 impl Unions {
-    fn new(n: usize) -> Self {
+    pub(in crate::dedup) fn new(n: usize) -> Self {
         Unions { parent: (0..n as u32).collect(), size: vec![1; n], always_root: None }
     }
 
@@ -162,7 +162,12 @@ impl Unions {
         i
     }
 
-    fn join(&mut self, a: u32, b: u32) {
+    /// The root of each.
+    pub(in crate::dedup) fn roots(mut self) -> Vec<u32> {
+        (0..self.parent.len() as u32).map(|i| self.root(i)).collect()
+    }
+
+    pub(in crate::dedup) fn join(&mut self, a: u32, b: u32) {
         let (mut a, mut b) = (self.root(a), self.root(b));
         if a == b {
             return;

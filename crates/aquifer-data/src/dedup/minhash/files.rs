@@ -1,6 +1,7 @@
 //! Signature files: `bucket_000/00000.minhash.sig` and so on, one for every bucket and rank.
 
 use super::MinHash;
+use crate::dedup::damaged;
 use crate::dedup::spill::{Sorter, Spill};
 use aquifer_record::files::FileError;
 use std::fs::File;
@@ -89,11 +90,6 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     paths.retain(|path| !path.file_name().unwrap_or_default().to_string_lossy().starts_with('.'));
     paths.sort();
     Ok(paths)
-}
-
-/// What is wrong with a file that can be read.
-pub(super) fn damaged(path: &Path, what: impl Into<String>) -> FileError {
-    FileError::at("use", path)(io::Error::new(io::ErrorKind::InvalidData, what.into()))
 }
 
 /// Numbers of `width` bytes with their bytes the other way round.

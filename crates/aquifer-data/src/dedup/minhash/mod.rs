@@ -15,6 +15,7 @@ mod files;
 
 pub use bands::optimal_bands;
 pub use buckets::{Index, PairOptions, build_index, find_pairs};
+pub(super) use cluster::Unions;
 pub use cluster::{ClusterOptions, Counted, cluster, datatrove_roots, read_removed};
 pub use files::SignatureFiles;
 

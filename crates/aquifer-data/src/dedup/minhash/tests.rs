@@ -188,3 +188,22 @@ proptest! {
         prop_assert!(one.of.iter().enumerate().all(|(i, &of)| of as usize <= i && one.of[of as usize] == of));
     }
 }
+
+#[test]
+fn tokenised_bands_are_what_flagdatas_formula_gives() {
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/dedup/flagdata.json")).unwrap();
+    let texts: Vec<String> = serde_json::from_value(golden["texts"].clone()).unwrap();
+    let bands: Vec<Vec<String>> = serde_json::from_value(golden["bands"].clone()).unwrap();
+    let tokenizer = aquifer_text::Tokenizer::from_json(golden["tokenizer"].clone(), serde_json::Map::new()).unwrap();
+    let tokens = move |text: &str| tokenizer.encode(text).unwrap();
+    let minhash = MinHash::of_tokens(&TokenOptions::default(), std::sync::Arc::new(tokens));
+    for (text, expected) in texts.iter().zip(&bands) {
+        let mut found = Vec::new();
+        minhash.keys(text, |key| found.push(aquifer_record::sha256_hex(&key[2..])[..16].to_owned()));
+        assert_eq!(&found, expected, "{text}");
+    }
+    let of: Vec<u32> = serde_json::from_value(golden["of"].clone()).unwrap();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(clusters(&minhash, &texts, 0).of, of);
+    assert!(of.iter().zip(0..).filter(|&(&of, i)| of != i).count() >= 3);
+}

@@ -1,80 +1,66 @@
 //! Documents that are there twice: clusters of copies, of which one member stays.
 
 use super::super::PipelineError;
+use super::earlier::Earlier;
 use super::marks::{Decisions, Marks};
-use super::{Compare, number, take_language, take_text};
-use crate::dedup::minhash::{MinHash, MinHashOptions};
-use crate::dedup::near::Near;
+use super::{Compare, method, number, take_text};
 use crate::dedup::spill::Spill;
-use crate::dedup::{Keep, Method, Standing};
+use crate::dedup::{Keep, Method, Standing, Wishes};
 use crate::parallel;
-use crate::rules::{Asked, Bound, Column, RuleError, Value, options};
+use crate::rules::{Asked, Bound, Column, RuleError, Value};
 use aquifer_corpus::Document;
-use aquifer_text::shingles::words;
-use serde::Deserialize;
+use aquifer_record::FileError;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 struct Copies {
     method: Method,
     keep: Keep,
     /// Field of the metadata with what [`Keep::Best`] goes by.
     score: Option<String>,
+    /// What earlier runs met.
+    earlier: Earlier,
 }
 
-pub(super) fn build(asked: &str, mut table: toml::Table) -> Result<Box<dyn Compare>, RuleError> {
+pub(super) fn build(asked: &str, name: &str, mut table: toml::Table) -> Result<Box<dyn Compare>, RuleError> {
+    let mut earlier = Earlier::take(&mut table, name)?;
     let score = take_text(&mut table, "score")?;
     let keep = match (take_text(&mut table, "keep")?.as_deref(), &score) {
         (None | Some("earliest"), None) => Keep::Earliest,
         (Some("longest"), None) => Keep::Longest,
+        (Some("datatrove"), None) if asked == "minhash" => Keep::Datatrove,
+        (Some("datatrove"), None) => {
+            let why = "keep = \"datatrove\" is for `minhash`: other methods have no order of unions";
+            return Err(RuleError::Options(why.to_owned()));
+        }
         (Some("best"), Some(_)) => Keep::Best,
         (Some("best"), None) => {
             let why = "keep = \"best\" wants a `score`: the field of the metadata that holds it";
             return Err(RuleError::Options(why.to_owned()));
         }
-        (None | Some("earliest" | "longest"), Some(_)) => {
+        (None | Some("earliest" | "longest" | "datatrove"), Some(_)) => {
             return Err(RuleError::Options("`score` is for keep = \"best\"".to_owned()));
         }
         (Some(other), _) => {
-            let why = format!("`keep` should be `earliest`, `longest` or `best`, it is `{other}`");
+            let why = format!("`keep` should be `earliest`, `longest`, `best` or `datatrove`, it is `{other}`");
             return Err(RuleError::Options(why));
         }
     };
-    Ok(Box::new(Copies { method: method(asked, table)?, keep, score }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoOptions {}
-
-fn method(name: &str, mut table: toml::Table) -> Result<Method, RuleError> {
-    Ok(match name {
-        "exact" => options::<NoOptions>(table).map(|_| Method::Exact)?,
-        "url" => options::<NoOptions>(table).map(|_| Method::Url)?,
-        "near" => {
-            let near: Near = options(table)?;
-            if !(near.threshold > 0.0 && near.threshold <= 1.0) {
-                let why = format!("`threshold` should be a share above 0 and up to 1, it is {}", near.threshold);
-                return Err(RuleError::Options(why));
-            }
-            Method::Near(near)
-        }
-        "minhash" => {
-            let language = take_language(&mut table)?;
-            let shape: MinHashOptions = options(table)?;
-            if shape.buckets == 0 || shape.hashes_per_bucket == 0 || shape.n_grams == 0 {
-                let why = "`buckets`, `hashes_per_bucket` and `n_grams` should be at least 1";
-                return Err(RuleError::Options(why.to_owned()));
-            }
-            Method::MinHash(MinHash::of_words(&shape, words(language)))
-        }
-        _ => options(table).map(Method::SimHash)?,
-    })
+    let (method, about) = method::build(asked, table)?;
+    if earlier.is_asked_for() && !method.goes_by_keys() {
+        let why = "`index` and `save_index` are for exact, url, minhash and bloom";
+        return Err(RuleError::Options(why.to_owned()));
+    }
+    earlier.set_about(&about, method.key_width());
+    Ok(Box::new(Copies { method, keep, score, earlier }))
 }
 
 const CLUSTER: usize = 0;
 const SIZE: usize = 1;
 const COPY: usize = 2;
+/// Behind these stands one of two: how alike it is, or whether an earlier run met it. No method has both.
 const SIMILARITY: usize = 3;
+const EARLIER: usize = 3;
 
 /// A mark begins with the length of the text, its score, and how many keys follow; behind them stands what the document is
 /// compared by.
@@ -88,6 +74,8 @@ struct Decision {
     size: u64,
     /// Whether this is a copy of a member that stays.
     copy: bool,
+    /// Whether an earlier run met a member.
+    earlier: bool,
     /// How alike it is to the cluster's earliest member, where that is told; otherwise NaN.
     similarity: f64,
 }
@@ -97,15 +85,16 @@ impl Decision {
         let mut out = Vec::with_capacity(25);
         out.extend(self.cluster.to_le_bytes());
         out.extend(self.size.to_le_bytes());
-        out.push(u8::from(self.copy));
+        out.push(u8::from(self.copy) | u8::from(self.earlier) << 1);
         out.extend(self.similarity.to_le_bytes());
         out
     }
 
     fn of_bytes(bytes: &[u8]) -> Self {
         let word = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let copy = bytes.get(16).is_some_and(|&copy| copy != 0);
-        Decision { cluster: word(0), size: word(8), copy, similarity: f64::from_bits(word(17)) }
+        let flags = bytes.get(16).copied().unwrap_or(0);
+        let (copy, earlier) = (flags & 1 != 0, flags & 2 != 0);
+        Decision { cluster: word(0), size: word(8), copy, earlier, similarity: f64::from_bits(word(17)) }
     }
 }
 
@@ -127,7 +116,10 @@ impl Compare for Copies {
             Column::new("copy", "1 for a copy of a document that stays", Bound::at_most(0.0)),
         ];
         if self.method.compares() {
-            columns.push(Column::new("similarity", "overlap with the earliest of its cluster", Bound::anything()));
+            columns.push(Column::new("similarity", "likeness to the earliest of its cluster", Bound::anything()));
+        }
+        if self.earlier.is_compared() {
+            columns.push(Column::new("earlier", "1 where an earlier run met its like", Bound::at_most(0.0)));
         }
         columns
     }
@@ -147,7 +139,11 @@ impl Compare for Copies {
         out[count..count + 4].copy_from_slice(&keys.to_le_bytes());
     }
 
-    fn decide(&self, marks: &Marks, spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError> {
+    fn check(&self) -> Result<(), PipelineError> {
+        Ok(self.earlier.check()?)
+    }
+
+    fn decide(&self, marks: &Marks, spill: Spill, index: &Path, decided: &mut Decisions) -> Result<(), PipelineError> {
         let width = self.method.key_width();
         let mut sorter = self.method.sorter(spill);
         for (number, mark) in (0_u32..).zip(marks.iter()) {
@@ -155,7 +151,10 @@ impl Compare for Copies {
                 sorter.push(&[key, &number.to_be_bytes()].concat())?;
             }
         }
-        let clusters = self.method.decide(sorter, marks.len(), &|i| Ok(self.details(marks.of(i as usize)).to_vec()))?;
+        let details = |i: u32| Ok(self.details(marks.of(i as usize)).to_vec());
+        let wishes = Wishes { roots: self.keep == Keep::Datatrove, seen: self.earlier.open(index)? };
+        let found = self.method.decide(sorter, marks.len(), &details, wishes)?;
+        let clusters = &found.clusters;
         let word = |mark: &[u8], at: usize| u64::from_le_bytes(mark[at..at + 8].try_into().expect("eight bytes"));
         let lengths: Vec<u64> = marks.iter().map(|mark| word(mark, 0)).collect();
         let mut scores: Vec<f64> = Vec::new();
@@ -165,42 +164,45 @@ impl Compare for Copies {
                 return Err(PipelineError::NoScore(field.clone()));
             }
         }
-        let standing = Standing { lengths: &lengths, scores: &scores, ..Standing::default() };
-        let stays = self.keep.kept(&clusters, &vec![true; marks.len()], standing);
+        let standing = Standing { lengths: &lengths, scores: &scores, roots: &found.roots };
+        let stays = self.keep.kept(clusters, &vec![true; marks.len()], standing);
         const BATCH: usize = 1 << 12;
         for begin in (0..marks.len()).step_by(BATCH) {
-            let found = parallel::map(BATCH.min(marks.len() - begin), |k| {
+            let decisions = parallel::map(BATCH.min(marks.len() - begin), |k| {
                 let i = begin + k;
-                let first = clusters.of[i];
-                let details = |i: usize| self.details(marks.of(i));
-                let alike = (clusters.sizes[i] > 1)
-                    .then(|| self.method.similarity(details(i), details(first as usize)))
-                    .flatten();
-                let (cluster, size) = (u64::from(first), u64::from(clusters.sizes[i]));
-                Decision { cluster, size, copy: !stays[i], similarity: alike.unwrap_or(f64::NAN) }.to_bytes()
+                let (first, size) = (clusters.of[i], clusters.sizes[i]);
+                let alike = if size > 1 { found.similarity(i as u32, first)? } else { None };
+                let earlier = found.is_earlier(i);
+                let copy = earlier || !stays[i];
+                let (cluster, size, similarity) = (u64::from(first), u64::from(size), alike.unwrap_or(f64::NAN));
+                Ok::<_, FileError>(Decision { cluster, size, copy, earlier, similarity }.to_bytes())
             });
-            found.iter().try_for_each(|decision| decided.put(decision))?;
+            decisions.into_iter().try_for_each(|decision| decided.put(&decision?))?;
         }
         Ok(())
     }
 
     fn measure(&self, _document: &Document, decision: &[u8], ask: &mut Asked) -> ControlFlow<()> {
-        let Decision { cluster, size, copy, similarity } = Decision::of_bytes(decision);
+        let Decision { cluster, size, copy, earlier, similarity } = Decision::of_bytes(decision);
         ask.number(CLUSTER, cluster as f64)?;
         ask.number(SIZE, size as f64)?;
         // Before the verdict, so that copies have it too.
         if self.method.compares() && !similarity.is_nan() {
             ask.number(SIMILARITY, similarity)?;
         }
+        if self.earlier.is_compared() {
+            ask.number(EARLIER, f64::from(u8::from(earlier)))?;
+        }
         ask.number(COPY, f64::from(u8::from(copy)))
     }
 
     fn recall(&self, values: &[Option<Value>]) -> Vec<u8> {
-        let similarity = values.get(SIMILARITY).is_some_and(Option::is_some);
+        let similarity = self.method.compares() && values.get(SIMILARITY).is_some_and(Option::is_some);
         Decision {
             cluster: number(values, CLUSTER) as u64,
             size: number(values, SIZE) as u64,
             copy: number(values, COPY) > 0.0,
+            earlier: self.earlier.is_compared() && number(values, EARLIER) > 0.0,
             similarity: if similarity { number(values, SIMILARITY) } else { f64::NAN },
         }
         .to_bytes()
@@ -208,5 +210,9 @@ impl Compare for Copies {
 
     fn has_clusters(&self) -> bool {
         true
+    }
+
+    fn has_earlier(&self) -> bool {
+        self.earlier.is_compared()
     }
 }

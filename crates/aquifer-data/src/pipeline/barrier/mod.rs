@@ -2,7 +2,9 @@
 //! every one of them, which is then asked like a rule.
 
 mod copies;
+mod earlier;
 mod marks;
+mod method;
 mod trims;
 
 use super::PipelineError;
@@ -14,6 +16,7 @@ use aquifer_text::words::Language;
 pub(super) use marks::decisions;
 use marks::{Decisions, Marks};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// A comparison under a name.
 pub(super) struct Barrier {
@@ -30,8 +33,14 @@ trait Compare: Send + Sync {
     /// Writes what a document is compared by.
     fn mark(&self, document: &Document, out: &mut Vec<u8>);
 
-    /// Decides about all documents, and hands the decisions to `decided` in their order.
-    fn decide(&self, marks: &Marks, spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError>;
+    /// Whether what it needs of earlier runs can be used; asked before the work begins.
+    fn check(&self) -> Result<(), PipelineError> {
+        Ok(())
+    }
+
+    /// Decides about all documents, and hands the decisions to `decided` in their order. What later runs are to know of these
+    /// documents goes to `index`, where the recipe asks for it.
+    fn decide(&self, marks: &Marks, spill: Spill, index: &Path, decided: &mut Decisions) -> Result<(), PipelineError>;
 
     /// Measures a document by what was decided about it, and edits it where that is the comparison's purpose.
     fn measure(&self, document: &Document, decision: &[u8], ask: &mut Asked) -> ControlFlow<()>;
@@ -48,10 +57,15 @@ trait Compare: Send + Sync {
     fn has_clusters(&self) -> bool {
         false
     }
+
+    /// Whether the column behind these is `earlier`.
+    fn has_earlier(&self) -> bool {
+        false
+    }
 }
 
 /// The ways there are.
-const METHODS: &str = "exact, url, near, minhash, simhash, sentences, lines, paragraphs, substrings, bloom";
+const METHODS: &str = "exact, url, near, minhash, simhash, semantic, sentences, lines, paragraphs, substrings, bloom";
 
 impl Barrier {
     /// Builds one from its table: `dedup` names the method, `name` renames the stage, keys named after columns are bounds.
@@ -64,8 +78,8 @@ impl Barrier {
             other => other,
         };
         let compare = match asked.as_str() {
-            "exact" | "url" | "near" | "minhash" | "simhash" => copies::build(&asked, table),
-            "sentences" | "lines" | "paragraphs" | "substrings" | "bloom" => trims::build(&asked, table),
+            "exact" | "url" | "near" | "minhash" | "simhash" | "semantic" => copies::build(&asked, &name, table),
+            "sentences" | "lines" | "paragraphs" | "substrings" | "bloom" => trims::build(&asked, &name, table),
             other => {
                 let why = format!("there is no way to find duplicates called `{other}`; there are {METHODS}");
                 return Err(RuleError::Options(why));
@@ -100,6 +114,16 @@ impl Barrier {
         self.compare.holds()
     }
 
+    /// The column that tells which documents an earlier run met, where it is compared with one.
+    pub(super) fn earlier(&self) -> Option<&str> {
+        self.compare.has_earlier().then(|| self.measures.names()[3].as_str())
+    }
+
+    /// Whether what it needs of earlier runs can be used.
+    pub(super) fn check(&self) -> Result<(), PipelineError> {
+        self.compare.check()
+    }
+
     /// What a document leaves behind.
     pub(super) fn mark(&self, document: &Document, out: &mut Vec<u8>) {
         marks::put(out, |out| self.compare.mark(document, out));
@@ -116,7 +140,8 @@ impl Barrier {
     ) -> Result<(), PipelineError> {
         let marks = Marks::open(layout, segment - 1, parts)?;
         let mut decided = Decisions::new(layout, segment, marks.counts());
-        self.compare.decide(&marks, Spill { memory, folder: layout.work() }, &mut decided)?;
+        let spill = Spill { memory, folder: layout.work() };
+        self.compare.decide(&marks, spill, &layout.index(&self.name), &mut decided)?;
         decided.finish()
     }
 
@@ -152,3 +177,6 @@ fn number(values: &[Option<Value>], at: usize) -> f64 {
         _ => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,11 @@
 //! Of dialogues nothing is cut out: their turns would say something else than their text.
 
 use super::super::PipelineError;
+use super::earlier::Earlier;
 use super::marks::{Decisions, Marks};
 use super::{Compare, number, take_language};
 use crate::dedup::bloom::{Bloom, BloomOptions};
+use crate::dedup::index::IndexWriter;
 use crate::dedup::sentence::{Fate, SentenceDedup, SentenceOptions, SpanSorter};
 use crate::dedup::spill::Spill;
 use crate::dedup::substring::{self, DEFAULT_LENGTH, Occurrences};
@@ -15,9 +17,11 @@ use aquifer_corpus::Document;
 use aquifer_text::shingles::{Shingler, sentences, words};
 use aquifer_text::words::Language;
 use serde::Deserialize;
+use serde_json::json;
 use std::ops::{ControlFlow, Range};
+use std::path::Path;
 
-pub(super) fn build(asked: &str, mut table: toml::Table) -> Result<Box<dyn Compare>, RuleError> {
+pub(super) fn build(asked: &str, name: &str, mut table: toml::Table) -> Result<Box<dyn Compare>, RuleError> {
     // Stretches are of bytes, in any language: it is no option of theirs.
     let language = if asked == "substrings" { Language::default() } else { take_language(&mut table)? };
     let spans = |defaults: SentenceOptions, given: toml::Table| {
@@ -32,12 +36,14 @@ pub(super) fn build(asked: &str, mut table: toml::Table) -> Result<Box<dyn Compa
         "lines" => spans(SentenceOptions::lines(), table)?,
         "paragraphs" => spans(SentenceOptions::paragraphs(), table)?,
         "bloom" => {
+            let mut earlier = Earlier::take(&mut table, name)?;
             let options: BloomOptions = options(table)?;
             if options.bytes == 0 || options.hashes == 0 || options.n_grams == 0 {
                 let why = "`bytes`, `hashes` and `n_grams` should be at least 1";
                 return Err(RuleError::Options(why.to_owned()));
             }
-            Box::new(Met { options, words: words(language) })
+            earlier.set_about(&json!({ "method": "bloom", "language": language, "options": options }), 1);
+            Box::new(Met { options, words: words(language), earlier })
         }
         _ => {
             let stretches: Stretches = options(table)?;
@@ -113,7 +119,7 @@ impl Compare for Spans {
         }
     }
 
-    fn decide(&self, marks: &Marks, spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError> {
+    fn decide(&self, marks: &Marks, spill: Spill, _index: &Path, decided: &mut Decisions) -> Result<(), PipelineError> {
         let mut sorter = SpanSorter::new(spill);
         for (document, mark) in (0_u32..).zip(marks.iter()) {
             for span in mark.chunks_exact(SPAN) {
@@ -163,7 +169,7 @@ impl Compare for Stretches {
         out.extend_from_slice(document.text.as_bytes());
     }
 
-    fn decide(&self, marks: &Marks, spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError> {
+    fn decide(&self, marks: &Marks, spill: Spill, _index: &Path, decided: &mut Decisions) -> Result<(), PipelineError> {
         let texts: Vec<&[u8]> = marks.iter().collect();
         let found = substring::repeated(&texts, self.length, self.occurrences, spill)?;
         found.iter().try_for_each(|ranges| {
@@ -192,6 +198,8 @@ impl Compare for Stretches {
 struct Met {
     options: BloomOptions,
     words: aquifer_text::shingles::Cuts,
+    /// Filters of earlier runs.
+    earlier: Earlier,
 }
 
 impl Compare for Met {
@@ -210,13 +218,26 @@ impl Compare for Met {
         out.extend(shingler.shingles(&document.text).iter().flat_map(|shingle| shingle.to_le_bytes()));
     }
 
-    fn decide(&self, marks: &Marks, _spill: Spill, decided: &mut Decisions) -> Result<(), PipelineError> {
+    fn check(&self) -> Result<(), PipelineError> {
+        Ok(self.earlier.check()?)
+    }
+
+    fn decide(&self, marks: &Marks, _spill: Spill, index: &Path, decided: &mut Decisions) -> Result<(), PipelineError> {
         let mut bloom = Bloom::new(&self.options, self.words.clone());
+        for reader in self.earlier.readers() {
+            bloom.add(reader?)?;
+        }
         let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
         marks.iter().try_for_each(|mark| {
             let shingles: Vec<u64> = mark.chunks_exact(8).map(word).collect();
             decided.put(&bloom.met(&shingles).to_le_bytes())
-        })
+        })?;
+        if let Some(path) = self.earlier.saved(index) {
+            let mut out = IndexWriter::begin(path, self.earlier.about())?;
+            bloom.bits().iter().try_for_each(|byte| out.push(&[*byte]))?;
+            out.finish()?;
+        }
+        Ok(())
     }
 
     fn measure(&self, _document: &Document, decision: &[u8], ask: &mut Asked) -> ControlFlow<()> {

@@ -40,7 +40,9 @@ impl Survivors {
     /// Adds the documents of a part, after those of the parts before it.
     pub(super) fn add(&mut self, part: usize, table: &PartTable, holds: &[Option<bool>]) {
         self.parts.push(vec![false; holds.len()]);
-        for row in (0..holds.len()).filter(|&row| holds[row] == Some(true)) {
+        // Members of an earlier run always win; where copies may stay, so may these.
+        let loses = |row: usize| self.keep.is_some() && table.is_earlier(row);
+        for row in (0..holds.len()).filter(|&row| holds[row] == Some(true) && !loses(row)) {
             let clusters = table.clusters().iter().map(|(_, clusters)| clusters[row]).collect();
             let rescued = table.dropped_in(row).is_some();
             self.candidates.push(Candidate { part, row, rescued, clusters });

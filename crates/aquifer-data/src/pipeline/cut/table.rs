@@ -37,18 +37,22 @@ pub(super) struct PartTable {
     dropped_in: Vec<Option<usize>>,
     /// For each barrier (by its segment) the cluster of each document that met it.
     clusters: Vec<(usize, Vec<Option<u64>>)>,
+    /// Whether an earlier run met a copy of each.
+    earlier: Vec<bool>,
 }
 
 impl PartTable {
     pub(super) fn read(pipeline: &Pipeline, part: usize, wanted: &[String]) -> Result<Self, PipelineError> {
         let mut arrays: Vec<(Field, ArrayRef)> = Vec::new();
         let (mut verdicts, mut clusters, mut bytes, mut n) = (Vec::new(), Vec::new(), None, 0);
+        let mut earlier = Vec::new();
         for (at, segment) in pipeline.segments.iter().enumerate() {
             let own = columns::schema(segment);
             let cluster = segment.barrier.as_ref().and_then(|barrier| barrier.clusters());
+            let flag = segment.barrier.as_ref().and_then(|barrier| barrier.earlier());
             let is_new = |name: &&String| own.index_of(name).is_ok() && !arrays.iter().any(|(f, _)| f.name() == *name);
             let mut names: Vec<&str> = wanted.iter().filter(is_new).map(String::as_str).collect();
-            names.extend(["row", "bytes", "verdict"].into_iter().chain(cluster));
+            names.extend(["row", "bytes", "verdict"].into_iter().chain(cluster).chain(flag));
             names.sort_unstable();
             names.dedup();
             let path = pipeline.layout.columns(at, part);
@@ -83,7 +87,13 @@ impl PartTable {
             if let Some(name) = cluster {
                 let cluster = spread(name)?;
                 let numbers = cluster.as_primitive::<arrow_array::types::Float64Type>();
+                earlier.resize(n, false);
                 clusters.push((at, numbers.iter().map(|c| c.map(|c| c as u64)).collect()));
+            }
+            if let Some(name) = flag {
+                let flags = spread(name)?;
+                let flags = flags.as_primitive::<arrow_array::types::Float64Type>();
+                flags.iter().zip(&mut earlier).for_each(|(flag, earlier)| *earlier |= flag.is_some_and(|x| x > 0.0));
             }
         }
         let dropped_in = (0..n).map(|i| verdicts.iter().position(|v| v[i].is_some())).collect();
@@ -92,7 +102,8 @@ impl PartTable {
         let values = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options);
         let values = values.expect("every column has a row for each document");
         let bytes = bytes.unwrap_or_else(|| UInt64Array::from(Vec::<u64>::new()));
-        Ok(PartTable { values, bytes, verdicts, dropped_in, clusters })
+        earlier.resize(n, false);
+        Ok(PartTable { values, bytes, verdicts, dropped_in, clusters, earlier })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -121,6 +132,11 @@ impl PartTable {
     /// The column that dropped a document.
     pub(super) fn verdict(&self, row: usize) -> Option<&str> {
         self.verdicts[self.dropped_in[row]?][row].as_deref()
+    }
+
+    /// Whether an earlier run met a copy of it.
+    pub(super) fn is_earlier(&self, row: usize) -> bool {
+        self.earlier[row]
     }
 
     /// The clusters of the barriers, each with its segment.

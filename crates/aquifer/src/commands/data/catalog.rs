@@ -7,7 +7,7 @@ use aquifer_corpus::{ReadOptions, read_documents};
 use aquifer_record::catalog::{CARD, Card, Catalog, Entry, Source};
 use aquifer_record::figures::{bytes, count};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Know your data sets: licence, languages, sizes, hashes, and what each was made from
 ///
@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// Folder of the catalogue: cards are looked for below it
     #[arg(long, global = true, default_value = ".", value_name = "FOLDER")]
     catalog: PathBuf,
+    /// PostgreSQL database for the index, of this catalogue's own, for a team (with `--features full`) [default: a file of
+    /// SQLite's in the folder]
+    #[arg(long, global = true, value_name = "postgres://…")]
+    database: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -94,9 +98,9 @@ struct Search {
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if let Verb::Add(add) = args.verb {
-        return self::add(add, &args.catalog, ctx);
+        return self::add(add, &args.catalog, args.database.as_deref(), ctx);
     }
-    let catalog = open(&args.catalog, ctx)?;
+    let catalog = open(&args.catalog, args.database.as_deref(), ctx)?;
     match args.verb {
         Verb::List => listed(catalog.all()?, ctx),
         Verb::Search(Search { words, language, licence }) => {
@@ -108,20 +112,33 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 }
 
 /// Cards that are none are said and left out.
-fn open(root: &std::path::Path, ctx: &Context) -> anyhow::Result<Catalog> {
-    let catalog = Catalog::open(root)?;
+fn open(root: &Path, database: Option<&str>, ctx: &Context) -> anyhow::Result<Catalog> {
+    let catalog = match database {
+        None => Catalog::open(root)?,
+        Some(address) => open_in(root, address)?,
+    };
     for error in &catalog.broken {
         ctx.say(format!("left out: {error}"));
     }
     Ok(catalog)
 }
 
-fn add(args: Add, root: &std::path::Path, ctx: &Context) -> anyhow::Result<()> {
+#[cfg(feature = "postgres")]
+fn open_in(root: &Path, address: &str) -> anyhow::Result<Catalog> {
+    Ok(Catalog::open_in(root, address)?)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_in(_root: &Path, _address: &str) -> anyhow::Result<Catalog> {
+    anyhow::bail!("this program was built without the feature `postgres`: build it with `--features full`")
+}
+
+fn add(args: Add, root: &Path, database: Option<&str>, ctx: &Context) -> anyhow::Result<()> {
     let path = args.folder.join(CARD);
     ensure!(args.folder.is_dir(), "`{}` is no folder", args.folder.display());
     ensure!(args.force || !path.exists(), "`{}` is there already; edit it, or say --force", path.display());
-    let catalog = open(root, ctx)?;
-    let place = |folder: &std::path::Path| std::fs::canonicalize(folder).ok();
+    let catalog = open(root, database, ctx)?;
+    let place = |folder: &Path| std::fs::canonicalize(folder).ok();
     let taken = catalog.named(&args.name)?;
     let other = taken.iter().find(|entry| place(&root.join(&entry.folder)) != place(&args.folder));
     if let Some(other) = other {
@@ -161,7 +178,7 @@ fn add(args: Add, root: &std::path::Path, ctx: &Context) -> anyhow::Result<()> {
 
 #[derive(Serialize)]
 struct Row<'a> {
-    folder: &'a std::path::Path,
+    folder: &'a Path,
     bytes: u64,
     #[serde(flatten)]
     card: &'a Card,
@@ -188,7 +205,7 @@ fn listed(entries: Vec<Entry>, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(catalog: &Catalog, root: &std::path::Path, name: &str, verify: bool, ctx: &Context) -> anyhow::Result<()> {
+fn show(catalog: &Catalog, root: &Path, name: &str, verify: bool, ctx: &Context) -> anyhow::Result<()> {
     let found = catalog.named(name)?;
     let entry = found.first().with_context(|| {
         format!("there is no data set `{name}` below `{}`; `aquifer data catalog list` shows all", root.display())

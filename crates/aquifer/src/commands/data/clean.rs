@@ -58,7 +58,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     }
     let recipe = Recipe::preset(&args.preset).context("the preset is one of those listed")?;
     let dropped = args.dropped.as_deref();
-    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped, duplicates: None };
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped, duplicates: None, save_index: None };
     let Done { change, report } = task.run(ctx)?;
     let mut outcome =
         Outcome { change, reasons: BTreeMap::new(), repaired: 0, repairs: BTreeMap::new(), out: args.out };

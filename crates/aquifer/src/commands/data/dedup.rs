@@ -5,7 +5,7 @@ use super::{Change, Input, check_new};
 use crate::context::Context;
 use anyhow::ensure;
 use aquifer_data::dedup::bloom::BloomOptions;
-use aquifer_data::dedup::{near, substring};
+use aquifer_data::dedup::substring;
 use aquifer_data::pipeline::Recipe;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -24,9 +24,10 @@ pub(crate) struct Args {
     /// What makes a copy
     #[arg(long, value_enum, default_value_t = By::Near, value_name = "METHOD")]
     by: By,
-    /// Overlap from which two documents count as nearly the same, 0 to 1 (for --by near)
-    #[arg(long, default_value_t = near::DEFAULT_THRESHOLD, value_name = "SHARE")]
-    threshold: f64,
+    /// Overlap (for --by near) or cosine (for --by semantic) from which two documents are copies, 0 to 1
+    /// [default: 0.7, 0.98]
+    #[arg(long, value_name = "SHARE")]
+    threshold: Option<f64>,
     /// Bytes of the shortest stretch to cut out (for --by substrings)
     #[arg(long, default_value_t = substring::DEFAULT_LENGTH, value_name = "BYTES")]
     length: usize,
@@ -39,6 +40,12 @@ pub(crate) struct Args {
     /// Field of a document's metadata that holds the score for --keep best
     #[arg(long, value_name = "FIELD", required_if_eq("keep", "best"))]
     score: Option<String>,
+    /// Index of earlier input, whose documents win always; may be given several times (for --by exact, url, minhash, bloom)
+    #[arg(long, value_name = "FILE")]
+    index: Vec<PathBuf>,
+    /// File for an index of this input and of all --index, for input that is still to come
+    #[arg(long, value_name = "FILE")]
+    save_index: Option<PathBuf>,
     /// File that lists every removed document, the one that stays and how alike they are
     #[arg(long, value_name = "FILE.jsonl")]
     duplicates: Option<PathBuf>,
@@ -60,6 +67,8 @@ enum By {
     Minhash,
     /// SimHash fingerprints that differ in at most 3 of 64 bits, as in text-dedup
     Simhash,
+    /// Averages of word vectors, learnt from the input, whose cosine reaches the threshold: other words, the same meaning
+    Semantic,
     /// Three sentences in a row that stand elsewhere already are cut out, as for C4; what then has fewer than 50 words
     /// or 3 sentences goes
     Sentences,
@@ -81,6 +90,8 @@ enum Stays {
     Longest,
     /// The one with the highest --score
     Best,
+    /// The one datatrove's order of unions leaves (for --by minhash)
+    Datatrove,
 }
 
 #[derive(Serialize)]
@@ -94,17 +105,23 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
-    ensure!(
-        args.threshold > 0.0 && args.threshold <= 1.0,
-        "--threshold takes a share from 0 to 1, got {}",
-        args.threshold
-    );
+    if let Some(threshold) = args.threshold {
+        ensure!(threshold > 0.0 && threshold <= 1.0, "--threshold takes a share from 0 to 1, got {threshold}");
+    }
+    if let Some(path) = &args.save_index {
+        ensure!(
+            args.force || !path.exists(),
+            "`{}` is there already; choose another name or say --force",
+            path.display()
+        );
+    }
     for path in [Some(&args.out), args.duplicates.as_ref()].into_iter().flatten() {
         check_new(path, args.force)?;
     }
     let recipe = recipe(&args, ctx)?;
     let duplicates = args.duplicates.as_deref();
-    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates };
+    let save_index = args.save_index.as_deref();
+    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates, save_index };
     let Done { change, report } = task.run(ctx)?;
     let (mut exact, mut near, mut cut) = (0, 0, 0);
     for stage in &report.stages {
@@ -131,6 +148,7 @@ fn recipe(args: &Args, ctx: &Context) -> anyhow::Result<Recipe> {
         By::Url => (&["url"], true),
         By::Minhash => (&["minhash"], true),
         By::Simhash => (&["simhash"], true),
+        By::Semantic => (&["semantic"], true),
         By::Sentences => (&["sentences"], false),
         By::Lines => (&["lines"], false),
         By::Paragraphs => (&["paragraphs"], false),
@@ -141,6 +159,7 @@ fn recipe(args: &Args, ctx: &Context) -> anyhow::Result<Recipe> {
         Stays::Earliest => "earliest",
         Stays::Longest => "longest",
         Stays::Best => "best",
+        Stays::Datatrove => "datatrove",
     };
     ensure!(
         tells || args.duplicates.is_none(),
@@ -155,8 +174,17 @@ fn recipe(args: &Args, ctx: &Context) -> anyhow::Result<Recipe> {
         if let Some(field) = args.score.clone().filter(|_| keep == "best") {
             stage.push(("score", field.into()));
         }
+        let index = args.index.iter().map(|path| path.display().to_string().into());
+        if !args.index.is_empty() {
+            stage.push(("index", toml::Value::Array(index.collect())));
+        }
+        if args.save_index.is_some() {
+            stage.push(("save_index", true.into()));
+        }
         match by {
-            By::Near if name == "near" => stage.push(("threshold", args.threshold.into())),
+            By::Near | By::Semantic if name != "exact" => {
+                stage.extend(args.threshold.map(|threshold| ("threshold", threshold.into())));
+            }
             By::Substrings => stage.push(("length", (args.length as i64).into())),
             By::Bloom => {
                 let most = BloomOptions::default().bytes as u64;
@@ -166,5 +194,10 @@ fn recipe(args: &Args, ctx: &Context) -> anyhow::Result<Recipe> {
         }
         stage
     };
+    let by_keys = matches!(by, By::Exact | By::Url | By::Minhash | By::Bloom);
+    ensure!(
+        by_keys || (args.index.is_empty() && args.save_index.is_none()),
+        "--index and --save-index are for --by exact, url, minhash or bloom"
+    );
     Ok(names.iter().fold(Recipe::default(), |recipe, name| recipe.then(stage(name))))
 }

@@ -51,7 +51,8 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         As::Markdown => "markdown",
     };
     let recipe = Recipe::default().then([("rule", "extract".into()), ("format", format.into())]);
-    let task = OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates: None };
+    let task =
+        OneFile { input: &args.input, recipe, out: &args.out, dropped: None, duplicates: None, save_index: None };
     let Done { change, report } = task.run(ctx)?;
     let stage = report.stages.first();
     let without_text = stage.map_or(0, |stage| stage.reasons.values().sum());

@@ -26,6 +26,8 @@ pub(super) struct OneFile<'a> {
     pub(super) dropped: Option<&'a Path>,
     /// For the pairs of a copy and the document that stays.
     pub(super) duplicates: Option<&'a Path>,
+    /// For the index of the first stage that saves one.
+    pub(super) save_index: Option<&'a Path>,
 }
 
 /// What came of it.
@@ -74,6 +76,9 @@ impl OneFile<'_> {
         if let Some(path) = self.duplicates {
             write_duplicates(&pipeline, path)?;
         }
+        if let Some(path) = self.save_index {
+            keep_index(&work, path)?;
+        }
         std::fs::remove_dir_all(&work).with_context(|| format!("cannot remove `{}`", work.display()))?;
         let input = report.stages.first().map(|stage| stage.input).unwrap_or_default();
         let output = report.splits.get("documents").copied().unwrap_or_default();
@@ -116,6 +121,14 @@ fn join(folder: &Path, out: &Path) -> anyhow::Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// The one index that the run wrote, under another name.
+fn keep_index(work: &Path, path: &Path) -> anyhow::Result<()> {
+    let found = std::fs::read_dir(work.join("index")).context("the run left no index")?;
+    let index = found.flatten().next().context("the run left no index")?.path();
+    let mut index = File::open(&index).with_context(|| format!("cannot read `{}`", index.display()))?;
+    Ok(write_atomic(path, |out| std::io::copy(&mut index, out).map(drop))?)
 }
 
 fn write_duplicates(pipeline: &Pipeline, path: &Path) -> anyhow::Result<()> {
