@@ -1,7 +1,7 @@
 //! Many questions, several at once, each only once.
 
 use crate::answer::{Reply, Usage};
-use crate::cost::Estimate;
+use crate::cost::{Estimate, Price};
 use crate::endpoint::Endpoint;
 use crate::error::ClientError;
 use crate::journal::Journal;
@@ -36,6 +36,7 @@ pub struct Asker<'a> {
     journal: Mutex<Journal>,
     at_once: usize,
     spent: Mutex<Usage>,
+    budget: Option<(Price, f64)>,
     progress: &'a dyn Progress,
     stop: &'a Stop,
 }
@@ -50,7 +51,13 @@ impl<'a> Asker<'a> {
         stop: &'a Stop,
     ) -> Self {
         let (journal, spent) = (Mutex::new(journal), Mutex::new(Usage::default()));
-        Asker { endpoint, journal, at_once: at_once.max(1), spent, progress, stop }
+        Asker { endpoint, journal, at_once: at_once.max(1), spent, budget: None, progress, stop }
+    }
+
+    /// Asks no more once answers have cost `at_most`; those under way then still come in.
+    pub fn within(mut self, price: Price, at_most: f64) -> Self {
+        self.budget = Some((price, at_most));
+        self
     }
 
     /// What these questions would take, beyond what the journal holds.
@@ -86,6 +93,11 @@ impl Ask for Asker<'_> {
         let ended: Mutex<Option<ClientError>> = Mutex::new(None);
         let failed: Mutex<Vec<(usize, Reply)>> = Mutex::new(Vec::new());
         let one = |at: usize| -> Result<(), ClientError> {
+            if let Some((price, at_most)) = self.budget
+                && price.of(self.spent()) >= at_most
+            {
+                return Err(ClientError::Spent { spent: price.of(self.spent()), at_most });
+            }
             let reply = self.endpoint.reply(&questions[at], self.stop)?;
             match &reply {
                 Reply::Failed(why) => {

@@ -40,6 +40,14 @@ pub enum ClientError {
         /// What went wrong last.
         why: String,
     },
+    /// The money is gone.
+    #[error("{spent:.2} of {at_most:.2} was spent; every answer so far is kept, and the same command goes on")]
+    Spent {
+        /// At the prices given.
+        spent: f64,
+        /// What was allowed.
+        at_most: f64,
+    },
     /// A signal asked for it.
     #[error("stopped; every answer so far is kept: run the same command again to go on")]
     Stopped,

@@ -1,6 +1,6 @@
 //! A client against a small server that misbehaves on purpose.
 
-use crate::{Answer, Ask, Asker, ClientError, Endpoint, EndpointOptions, Finish, Journal, Key, Question, Reply};
+use crate::{Answer, Ask, Asker, ClientError, Endpoint, EndpointOptions, Finish, Journal, Key, Price, Question, Reply};
 use aquifer_record::{Silent, Stop};
 use aquifer_testkit::{ScriptedServer, chat_answer, chat_question, http_answer};
 use std::time::{Duration, Instant};
@@ -131,6 +131,27 @@ fn many_questions_keep_their_order_and_are_asked_once() {
     let again = asker();
     assert_eq!(again.ask("asking", &questions).unwrap(), replies);
     assert_eq!((server.asked(), again.estimate(&questions).questions), (asked, 0));
+}
+
+#[test]
+fn no_more_is_spent_than_was_allowed() {
+    let server = ScriptedServer::start(|_, _| chat_answer("yes"));
+    let endpoint = Endpoint::new(&server.url(), None, quick()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let questions: Vec<Question> = (0..7).map(|n| Question::new("m", format!("{n}"))).collect();
+    let stop = Stop::new();
+    // An answer is 10 tokens here, 7 of them the question's.
+    let price = Price { prompt: 1e6, completion: 1e6 };
+    let path = dir.path().join("asked.jsonl");
+    let sitting = || {
+        let asker = Asker::new(&endpoint, Journal::open(&path).unwrap(), 1, &Silent, &stop).within(price, 25.0);
+        asker.ask("asking", &questions).map(|replies| replies.len())
+    };
+    let error = sitting().unwrap_err();
+    assert!(matches!(error, ClientError::Spent { spent: 30.0, at_most: 25.0 }), "{error}");
+    assert_eq!(server.asked(), 3);
+    assert!(sitting().is_err());
+    assert_eq!((sitting().unwrap(), server.asked()), (7, 7));
 }
 
 #[test]

@@ -36,12 +36,16 @@ pub(crate) struct AskArgs {
     /// File that keeps every answer as it comes, so that none is asked for twice [default: beside --out, .asked.jsonl]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Price of a million tokens of questions, for the estimate
+    /// Price of a million tokens of questions, for the estimate and --spend-at-most
     #[arg(long, value_name = "PRICE", default_value_t = 0.0, value_parser = price)]
     price_in: f64,
-    /// Price of a million tokens of answers, for the estimate
+    /// Price of a million tokens of answers, for the estimate and --spend-at-most
     #[arg(long, value_name = "PRICE", default_value_t = 0.0, value_parser = price)]
     price_out: f64,
+    /// Stop once this sitting's answers have cost as much, at these prices and as the endpoint counts tokens; what was
+    /// answered is kept, and the same command goes on
+    #[arg(long, value_name = "PRICE", value_parser = price)]
+    spend_at_most: Option<f64>,
     /// Ask; without it the command only says what it would cost
     #[arg(long, short)]
     yes: bool,
@@ -84,7 +88,10 @@ impl AskArgs {
     /// Asks the endpoint and keeps the answers; `out` is the file the command will write.
     pub(crate) fn asker<'a>(&self, endpoint: &'a Endpoint, out: &Path, ctx: &'a Context) -> anyhow::Result<Asker<'a>> {
         let path = self.journal.clone().unwrap_or_else(|| beside(out));
-        Ok(Asker::new(endpoint, Journal::open(&path)?, self.at_once as usize, ctx.progress(), ctx.stop()))
+        let asker = Asker::new(endpoint, Journal::open(&path)?, self.at_once as usize, ctx.progress(), ctx.stop());
+        let Some(at_most) = self.spend_at_most else { return Ok(asker) };
+        ensure!(self.price() != Price::default(), "--spend-at-most needs the prices: --price-in, --price-out");
+        Ok(asker.within(self.price(), at_most))
     }
 
     /// Says what it will cost; whether to go on. `more` tells of questions that depend on the answers to these.
@@ -126,8 +133,11 @@ impl AskArgs {
     }
 
     fn cost(&self, usage: aquifer_client::Usage) -> Option<f64> {
-        let price = Price { prompt: self.price_in, completion: self.price_out };
-        (price != Price::default()).then(|| price.of(usage))
+        (self.price() != Price::default()).then(|| self.price().of(usage))
+    }
+
+    fn price(&self) -> Price {
+        Price { prompt: self.price_in, completion: self.price_out }
     }
 }
 
