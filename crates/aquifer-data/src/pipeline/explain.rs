@@ -16,6 +16,8 @@ use std::ops::Range;
 pub struct Explained {
     /// Its id.
     pub id: String,
+    /// How many documents of the run have this id: rows keep theirs, and input files may repeat each other's.
+    pub of_this_id: usize,
     /// The input file it came from.
     pub file: String,
     /// The stage that dropped it, unless it stayed.
@@ -58,25 +60,38 @@ const PLACES: usize = 5;
 const SHOWN: usize = 160;
 
 impl Pipeline {
-    /// Explains the first document of this id; `None` if the run met none.
+    /// Explains the first document of this id, or of `FILE#n` the n-th document that file has, if none has this id; `None` if
+    /// the run met none, or if it was stopped.
     ///
     /// # Errors
     /// For files of the run or of the input that cannot be read, or are not what they were.
     pub fn explain(&self, id: &str, stop: &Stop) -> Result<Option<Explained>, PipelineError> {
+        let named = id.rsplit_once('#').and_then(|(name, n)| Some((name, n.parse::<u64>().ok()?.checked_sub(1)?)));
+        let (mut of_this_id, mut first, mut by_place) = (0, None, None);
         for part in 0..self.files.len() {
             if stop.requested() {
                 return Ok(None);
             }
             let (_, tables) = columns::read(&self.layout.columns(0, part), Some(&["id", "row"]))?;
-            let place = tables.iter().find_map(|table| {
-                let at = table.column(0).as_string::<i32>().iter().position(|other| other == Some(id))?;
-                Some(table.column(1).as_primitive::<UInt64Type>().value(at))
-            });
-            if let Some(row) = place {
-                return self.explained(part, row).map(Some);
+            let wanted = named.filter(|(name, _)| *name == self.files[part].name);
+            for table in &tables {
+                let rows = table.column(1).as_primitive::<UInt64Type>().values();
+                for (at, other) in table.column(0).as_string::<i32>().iter().enumerate() {
+                    if other == Some(id) {
+                        of_this_id += 1;
+                        first.get_or_insert((part, rows[at]));
+                    }
+                }
+                if let Some((_, row)) = wanted
+                    && rows.contains(&row)
+                {
+                    by_place = Some((part, row));
+                }
             }
         }
-        Ok(None)
+        let Some((part, row)) = first.or(by_place) else { return Ok(None) };
+        let told = self.explained(part, row)?;
+        Ok(Some(Explained { of_this_id: of_this_id.max(1), ..told }))
     }
 
     fn explained(&self, part: usize, row: u64) -> Result<Explained, PipelineError> {
@@ -87,8 +102,8 @@ impl Pipeline {
         };
         let documents = read_files(vec![file.clone()], &self.recipe.read_options());
         let mut document = documents.flatten().nth(row as usize).ok_or_else(changed)?;
-        let mut said =
-            Explained { id: document.id.clone(), file: file.name.clone(), dropped_by: None, stages: Vec::new() };
+        let (id, file) = (document.id.clone(), file.name.clone());
+        let mut said = Explained { id, of_this_id: 1, file, dropped_by: None, stages: Vec::new() };
         for (at, segment) in self.segments.iter().enumerate() {
             if let Some(barrier) = &segment.barrier
                 && let Some(values) = self.met(at, part, row, barrier.columns().len())?

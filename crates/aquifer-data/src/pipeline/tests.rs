@@ -177,6 +177,22 @@ fn a_document_is_explained_from_its_file_on() {
 }
 
 #[test]
+fn documents_of_one_id_are_told_apart_by_their_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    for (name, texts) in [("a.jsonl", ["Rain.", "Snow."]), ("b.jsonl", ["Hail.", "Sleet."])] {
+        write_documents(&input.join(name), texts.map(|text| Document::new("same", text))).unwrap();
+    }
+    let pipeline = pipeline(&input, &dir.path().join("out"));
+    pipeline.run(&options(1, "0/1"), &Silent, &Stop::new()).unwrap().unwrap();
+    let explain = |id: &str| pipeline.explain(id, &Stop::new()).unwrap().map(|told| (told.file, told.of_this_id));
+    assert_eq!(explain("same"), Some(("a.jsonl".to_owned(), 4)));
+    assert_eq!(explain("b.jsonl#2"), Some(("b.jsonl".to_owned(), 1)));
+    assert_eq!([explain("b.jsonl#3"), explain("b.jsonl#0"), explain("c.jsonl#1")], [None, None, None]);
+}
+
+#[test]
 fn near_copies_go_whatever_the_memory() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.jsonl");

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// Folder of the run
     run: PathBuf,
-    /// Id of the document
+    /// Id of the document, or FILE#n for the n-th document of an input file
     id: String,
 }
 
@@ -29,11 +29,15 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         return ctx.print_json(&explained);
     }
     print!("{}", told(&explained));
+    if explained.of_this_id > 1 {
+        let n = explained.of_this_id;
+        ctx.say(format!("{n} documents of the run have this id, this is the first; FILE#n names any by its place"));
+    }
     Ok(())
 }
 
 fn told(explained: &Explained) -> String {
-    let Explained { id, file, dropped_by, stages } = explained;
+    let Explained { id, file, dropped_by, stages, .. } = explained;
     let mut out = format!("{id}, from {file}: ");
     out += &dropped_by.as_ref().map_or("it stays".to_owned(), |stage| format!("dropped by {stage}"));
     out.push('\n');
