@@ -1,6 +1,9 @@
 //! Formats and compressions, by name and by first bytes.
 
+use super::Counted;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How the decompressed bytes are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +98,39 @@ impl Compression {
         start
     }
 
+    /// Reading ends with an error where far more comes out than went in, so that a file made to unpack without end does not.
     pub(super) fn open(self, raw: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
-        Ok(match self {
-            Compression::None => raw,
-            Compression::Gzip => Box::new(BufReader::with_capacity(1 << 17, flate2::bufread::MultiGzDecoder::new(raw))),
-            Compression::Zstd => Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::with_buffer(raw)?)),
-        })
+        let read = Arc::new(AtomicU64::new(0));
+        let count = |raw| BufReader::with_capacity(1 << 16, Counted { inner: raw, count: read.clone() });
+        let unpacked: Box<dyn Read + Send> = match self {
+            Compression::None => return Ok(raw),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(count(raw))),
+            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(count(raw))?),
+        };
+        Ok(Box::new(BufReader::with_capacity(1 << 17, Believable { unpacked, packed: read, given: 0 })))
+    }
+}
+
+/// What unpacks to so many times its size, and to more than a little, was made to do so: texts stay below 50.
+const MOST_TIMES: u64 = 250;
+const A_LITTLE: u64 = 256 << 20;
+
+/// Unpacked bytes, as long as there are not too many for those that were read.
+struct Believable {
+    unpacked: Box<dyn Read + Send>,
+    packed: Arc<AtomicU64>,
+    given: u64,
+}
+
+impl Read for Believable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given > A_LITTLE && self.given / MOST_TIMES > self.packed.load(Relaxed) {
+            let why =
+                format!("it unpacks to more than {MOST_TIMES} times its size; unpack it yourself if it is to be read");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let n = self.unpacked.read(buffer)?;
+        self.given += n as u64;
+        Ok(n)
     }
 }

@@ -82,7 +82,9 @@ impl Recipe {
     }
 
     pub(super) fn read_options(&self) -> ReadOptions {
-        ReadOptions { text_field: self.input.text_field.clone(), ..ReadOptions::default() }
+        // Many rows are on their way at once: a line may be as long as a page, not longer.
+        let max_line_bytes = ReadOptions::default().max_page_bytes;
+        ReadOptions { text_field: self.input.text_field.clone(), max_line_bytes, ..ReadOptions::default() }
     }
 
     /// The stages, built, in segments; a barrier begins a new one.

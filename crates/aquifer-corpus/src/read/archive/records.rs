@@ -110,7 +110,7 @@ impl Records {
     }
 
     fn warc(&mut self) -> Result<Record, Fault> {
-        let (mut record, mut length) = (Record::default(), None);
+        let (mut record, mut length, mut named) = (Record::default(), None, None);
         let mut headers = 0;
         while let Some(line) = self.line()?.filter(|line| !line.is_empty()) {
             headers += 1;
@@ -121,12 +121,7 @@ impl Records {
             let Some((name, value)) = line.split_once(':') else { continue };
             let value = value.trim();
             match name.trim().to_ascii_lowercase().as_str() {
-                "warc-type" => {
-                    record.kind = match value.to_ascii_lowercase().as_str() {
-                        "response" | "resource" | "conversion" => Kind::Page,
-                        _ => Kind::Other,
-                    };
-                }
+                "warc-type" => named = Some(value.to_ascii_lowercase()),
                 "warc-record-id" => record.id = Some(value.to_owned()),
                 "warc-target-uri" => record.url = Some(value.trim_matches(['<', '>']).to_owned()),
                 "warc-date" => record.date = Some(value.to_owned()),
@@ -141,6 +136,15 @@ impl Records {
         }
         let length = length.ok_or_else(|| Fault::Form("it has no Content-Length".to_owned()))?;
         self.body(&mut record, length)?;
+        record.kind = match named.as_deref() {
+            Some("response" | "resource" | "conversion") => Kind::Page,
+            Some("warcinfo" | "request" | "metadata" | "revisit" | "continuation") => Kind::Other,
+            None => return Err(Fault::Form("it has no WARC-Type".to_owned())),
+            Some(other) => {
+                let other: String = other.chars().take(40).collect();
+                return Err(Fault::Form(format!("its WARC-Type is `{other}`")));
+            }
+        };
         Ok(record)
     }
 
