@@ -3,6 +3,10 @@
 
 use aquifer_client::{Answer, Journal};
 use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
+use aquifer_data::dedup::index::IndexReader;
+use aquifer_data::dedup::minhash::{
+    ClusterOptions, Index, MinHash, MinHashOptions, PairOptions, SignatureFiles, cluster, find_pairs, read_removed,
+};
 use aquifer_data::extract::{self, extract};
 use aquifer_data::label::Rubric;
 use aquifer_model::files::WeightFiles;
@@ -11,8 +15,10 @@ use aquifer_ops::Precision;
 use aquifer_record::catalog::{CARD, Card};
 use aquifer_record::perf::{self, PerfRecord};
 use aquifer_serve::fuzzing::BodyReader;
+use aquifer_text::contamination::{Contamination, ContaminationOptions};
 use aquifer_text::fasttext::FastText;
 use aquifer_text::kenlm::KenLm;
+use aquifer_text::shingles::{Hash, white_space_words};
 use aquifer_text::{Message, Tokenizer, train_char};
 use aquifer_train::Recipe;
 use std::io::Cursor;
@@ -38,6 +44,7 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("rubric", rubric),
     ("instruct", instruct),
     ("card", card),
+    ("indexes", indexes),
 ];
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
@@ -221,6 +228,36 @@ pub fn card(data: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _ = (card.bytes(), card.differences(folder.path()));
     card.save(folder.path()).is_ok_and(|()| Card::load(folder.path()).is_ok_and(|again| again == card))
+}
+
+/// What deduplication and decontamination keep on the disk: an index of keys, signatures beside an index of them, pairs,
+/// places of documents to remove, hashes of evaluation sets.
+pub fn indexes(data: &[u8]) -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    for file in ["keys", "bucket_000/00000.minhash.sig", "index/bucket_000/old.minhash.index"] {
+        std::fs::create_dir_all(at(file).parent().expect("it lies in a folder")).expect("a temporary folder");
+        std::fs::write(at(file), data).expect("a temporary file");
+    }
+    for file in ["00000_00.dups", "000000.remove", "set.index.hashes"] {
+        std::fs::write(at(file), data).expect("a temporary file");
+    }
+    let keys = || {
+        let mut index = IndexReader::open(&at("keys"), "{}", 4).ok()?;
+        while index.next().ok()?.is_some() {}
+        IndexReader::open(&at("keys"), "{}", 4).ok()?.each_piece(|_, _| {}).ok()
+    };
+    let shape = MinHashOptions { buckets: 1, hashes_per_bucket: 2, hash: Hash::Xxh32, ..MinHashOptions::default() };
+    let minhash = MinHash::of_words(&shape, white_space_words());
+    let pairs = |index: Option<Index>| {
+        let options = PairOptions { index, ..PairOptions::bucket(0) };
+        find_pairs(&SignatureFiles::at(folder.path()), &minhash, &at("out"), &options).is_ok()
+    };
+    let index = Index { folder: at("index"), only: false, create: None };
+    let clustered = cluster(folder.path(), &at("out"), &ClusterOptions::default()).is_ok();
+    let mut sets = Contamination::new(&ContaminationOptions::default(), white_space_words());
+    let loaded = sets.load(folder.path()).is_ok() && read_removed(folder.path(), 0).is_ok();
+    [keys().is_some(), pairs(None), pairs(Some(index)), clustered, loaded].contains(&true)
 }
 
 /// The body of a request to the server, as a conversation and as prompts.
