@@ -11,6 +11,7 @@ const MAP: &[&str] = &[
     "aquifer-train",
     "aquifer-eval",
     "aquifer-serve",
+    "aquifer-cluster",
     "aquifer-optim",
     "aquifer-infer",
     "aquifer-model",
@@ -26,7 +27,7 @@ const MAP: &[&str] = &[
 ];
 
 /// Crates of the top layer: none may know another.
-const TOP: &[&str] = &["aquifer-data", "aquifer-train", "aquifer-eval", "aquifer-serve"];
+const TOP: &[&str] = &["aquifer-data", "aquifer-train", "aquifer-eval", "aquifer-serve", "aquifer-cluster"];
 
 /// (crate, what it must never depend on, why).
 const ABSENT: &[(&str, &[&str], &str)] = &[
@@ -46,6 +47,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("postgres", &["aquifer-record"]),
     ("plotters", &["aquifer-report"]),
     ("ureq", &["aquifer-client"]),
+    ("object_store", &["aquifer-cluster"]),
+    ("reqwest", &["aquifer-cluster"]),
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {

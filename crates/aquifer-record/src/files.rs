@@ -53,7 +53,11 @@ pub fn sweep(folder: &Path) -> Result<(), FileError> {
         let path = entry.map_err(FileError::at("read", folder))?.path();
         let half = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(HALF_WRITTEN));
         if half && path.is_file() {
-            std::fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
+            match std::fs::remove_file(&path) {
+                // Another process sweeps too.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(FileError::at("remove", &path))?,
+            }
         }
     }
     Ok(())
@@ -91,6 +95,11 @@ impl Writing {
             sync_folder(&folder)
         };
         persist().map_err(FileError::at("write", &path))
+    }
+
+    /// The name it will have.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Attaches this file's path to an error of writing to it.

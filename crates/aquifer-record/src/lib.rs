@@ -27,6 +27,7 @@ pub mod perf;
 pub mod progress;
 pub mod run;
 pub mod samples;
+pub mod storage;
 pub mod store;
 
 pub use data::DataReport;

@@ -3,6 +3,7 @@
 use crate::limits;
 use crate::progress::{Silenced, Terminal};
 use anyhow::Context as _;
+use aquifer_data::pipeline::PipelineError;
 use aquifer_record::{Progress, Stop};
 use std::path::PathBuf;
 
@@ -119,9 +120,13 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// 130 for work stopped by a signal, as shells expect; 1 for the rest.
+/// 130 for work stopped by a signal, as shells expect; 75 for a step whose time has not come; 1 for the rest.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<Interrupted>() { 130 } else { 1 }
+    match error.downcast_ref::<PipelineError>() {
+        Some(PipelineError::NotYet { .. }) => aquifer_cluster::NOT_YET,
+        _ if error.is::<Interrupted>() => 130,
+        _ => 1,
+    }
 }
 
 fn stop_on_signals() -> anyhow::Result<Stop> {

@@ -5,6 +5,7 @@
 
 mod commands;
 mod context;
+mod elsewhere;
 mod input;
 mod limits;
 mod progress;

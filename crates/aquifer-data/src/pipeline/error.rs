@@ -75,6 +75,20 @@ pub enum PipelineError {
     /// More documents than one barrier can compare.
     #[error("more than 4,294,967,295 documents met a barrier: run the dumps one by one")]
     TooMany,
+    /// A step that builds on one that is not through.
+    #[error("step {step} builds on step {}, which is not through: run that first, or this again later", step - 1)]
+    NotYet {
+        /// Counted from 1.
+        step: usize,
+    },
+    /// A step there is not.
+    #[error("there is no step {step}: this recipe has the steps 1 to {steps}")]
+    Step {
+        /// What was asked for.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+    },
     /// A share that is none.
     #[error("`{0}` is no share of the work: it should be I/N with I from 0 to N - 1, such as 0/8")]
     Share(String),

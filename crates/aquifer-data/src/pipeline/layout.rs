@@ -1,18 +1,31 @@
 //! Where a run keeps what: names of files, and nothing else.
 
+use super::home::{Elsewhere, Home};
+use aquifer_record::storage::is_address;
 use std::path::{Path, PathBuf};
 
 /// The folder of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Layout {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// How many segments there are; the documents that leave the last are the outcome.
     segments: usize,
+    /// What addresses mean.
+    pub(super) elsewhere: Option<Elsewhere>,
+    /// Where the run lies, if not in the folder.
+    pub(super) home: Option<Home>,
 }
 
 impl Layout {
     pub(super) fn new(root: &Path, segments: usize) -> Self {
-        Layout { root: root.to_path_buf(), segments }
+        Layout { root: root.to_path_buf(), segments, elsewhere: None, home: None }
+    }
+
+    /// For a run in the folder `root`, or at this address.
+    pub(super) fn anywhere(root: &Path, segments: usize, elsewhere: Elsewhere) -> Self {
+        let home = is_address(root).then(|| Home::at(root));
+        let root = if home.is_some() { elsewhere.scratch.join("run") } else { root.to_path_buf() };
+        Layout { root, segments, elsewhere: Some(elsewhere), home }
     }
 
     pub(super) fn recipe(&self) -> PathBuf {
@@ -65,6 +78,11 @@ impl Layout {
     /// Written last: the barrier before this segment has decided.
     pub(super) fn decided(&self, segment: usize) -> PathBuf {
         self.root.join(format!("done/{}-decided.json", segment + 1))
+    }
+
+    /// What the parts come to; written last of all.
+    pub(super) fn funnel(&self) -> PathBuf {
+        self.root.join("data.json")
     }
 
     /// The folders that outlive the run.

@@ -25,6 +25,7 @@ mod duplicates;
 mod error;
 mod explain;
 mod flow;
+mod home;
 mod layout;
 mod part;
 mod presets;
@@ -32,15 +33,18 @@ mod recipe;
 mod run;
 mod segment;
 mod spread;
+mod steps;
 mod tally;
 
 pub use cut::{Condition, ConditionError, Cut, CutOutcome};
 pub use duplicates::Duplicate;
 pub use error::PipelineError;
 pub use explain::{Explained, Measured, Step};
+pub use home::Elsewhere;
 pub use presets::{PRESETS, Preset};
 pub use recipe::{Input, Recipe};
 pub use run::{Outcome, Pipeline, RunOptions, Share};
+pub use steps::RunStep;
 
 #[cfg(test)]
 mod tests;

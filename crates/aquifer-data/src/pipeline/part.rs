@@ -189,13 +189,18 @@ impl Files {
             frame.and_then(|frame| self.kept.write_all(&frame)).map_err(|cause| self.kept.failed(cause))?;
         }
         let path = work.layout.columns(work.at, self.part);
-        self.table.into_inner().map_err(|e| arrow_failed(&path, e))?.finish()?;
-        for file in [self.dropped, self.marks].into_iter().flatten() {
+        let table = self.table.into_inner().map_err(|e| arrow_failed(&path, e))?;
+        for file in [Some(table), self.dropped, self.marks, Some(self.kept)].into_iter().flatten() {
+            let path = file.path().to_path_buf();
             file.finish()?;
+            work.layout.store(&path)?;
         }
-        self.kept.finish()?;
-        let tally = serde_json::to_vec(&self.tally).expect("counts and strings");
-        Ok(aquifer_record::write_atomic_bytes(&work.layout.done(work.at, self.part), &tally)?)
+        if work.at == 0 {
+            work.layout.done_with_input(self.part, &work.files[self.part])?;
+        }
+        let (done, tally) = (work.layout.done(work.at, self.part), serde_json::to_vec(&self.tally));
+        aquifer_record::write_atomic_bytes(&done, &tally.expect("counts and strings"))?;
+        work.layout.store(&done)
     }
 }
 
@@ -237,10 +242,14 @@ impl Source<'_> {
     fn open(&self, part: usize) -> Result<Open, PipelineError> {
         let (work, file) = (self.work, &self.work.files[part]);
         if work.at == 0 {
-            let documents = read_files(vec![file.clone()], &work.read);
+            let documents = read_files(vec![work.layout.input(part, file)?], &work.read);
             return Ok(Open { part, documents, places: Places::Counted(0), read: 0, total: file.bytes });
         }
         let path = work.layout.columns(work.at - 1, part);
+        let kept = work.layout.kept(work.at - 1, part);
+        for path in [&path, &kept, &work.layout.decisions(work.at, part)] {
+            work.layout.bring(path)?;
+        }
         let (_, tables) = columns::read(&path, Some(&["row", "verdict"]))?;
         let mut rows = Vec::new();
         for table in &tables {
@@ -256,7 +265,6 @@ impl Source<'_> {
             let why = format!("{} documents stay, but {} decisions were made", rows.len(), decided.len());
             return Err(PipelineError::Damaged { path, why });
         }
-        let kept = work.layout.kept(work.at - 1, part);
         let documents = aquifer_corpus::read_documents(&kept, &ReadOptions::default())?;
         let places = Places::Known(rows.into_iter().zip(decided).collect());
         Ok(Open { part, documents, places, read: 0, total: file.bytes })

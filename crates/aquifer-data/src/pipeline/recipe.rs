@@ -93,7 +93,7 @@ impl Recipe {
         let mut names: Vec<String> = Vec::new();
         for (at, table) in self.stages.iter().enumerate() {
             let failed = |cause: RuleError| PipelineError::Stage { origin: self.origin.clone(), number: at + 1, cause };
-            let name = match table.contains_key("dedup") {
+            let name = match is_barrier(table) {
                 true => {
                     let barrier = Barrier::build(table.clone()).map_err(failed)?;
                     let name = barrier.name().to_owned();
@@ -115,6 +115,11 @@ impl Recipe {
         }
         Ok(segments)
     }
+}
+
+/// Whether a stage compares documents with each other.
+pub(super) fn is_barrier(stage: &toml::Table) -> bool {
+    stage.contains_key("dedup")
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! A run: its folder, its parts, and what is still to do.
 
 use super::barrier::Barrier;
+use super::home::Elsewhere;
 use super::layout::Layout;
 use super::part::Work;
 use super::recipe::{Recipe, Segment};
+use super::steps::RunStep;
 use super::tally::{Sample, StageTally, Tally};
 use super::{PipelineError, columns};
 use aquifer_corpus::{Document, InputFile, ReadError, ReadOptions, input_files, read_documents};
@@ -11,6 +13,7 @@ use aquifer_record::data::{DataReport, Example, Skipped, Stage};
 use aquifer_record::files::sweep;
 use aquifer_record::progress::Unit;
 use aquifer_record::run::RunFolder;
+use aquifer_record::storage::{Storage, is_address};
 use aquifer_record::{FileError, Hold, Progress, Stop, write_atomic_bytes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -35,11 +38,13 @@ pub struct RunOptions {
     pub memory: u64,
     /// Which parts this process does.
     pub share: Share,
+    /// Which step it does, counted from 1; as many as it can where it is `None`.
+    pub step: Option<usize>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        RunOptions { threads: aquifer_tensor::threads::count(), memory: 1 << 30, share: Share::default() }
+        RunOptions { threads: aquifer_tensor::threads::count(), memory: 1 << 30, share: Share::default(), step: None }
     }
 }
 
@@ -91,11 +96,36 @@ impl Pipeline {
     /// For inputs that cannot be read, and a folder that holds something else.
     pub fn open(recipe: Recipe, paths: &[PathBuf], out: &Path) -> Result<Self, PipelineError> {
         let segments = recipe.segments()?;
-        let paths = if paths.is_empty() { &recipe.input.paths } else { paths };
-        let files = find(paths)?;
-        let folder = RunFolder::at(out.to_path_buf());
+        let files = find(if paths.is_empty() { &recipe.input.paths } else { paths }, None)?;
         let layout = Layout::new(out, segments.len());
-        std::fs::create_dir_all(out).map_err(FileError::at("create the folder", out))?;
+        Self::begin(recipe, segments, files, layout, out)
+    }
+
+    /// The same where some of `paths`, `out`, or all of them are addresses such as `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// As [`open`](Pipeline::open), and where the storage does not answer.
+    pub fn open_elsewhere(
+        recipe: Recipe,
+        paths: &[PathBuf],
+        out: &Path,
+        elsewhere: Elsewhere,
+    ) -> Result<Self, PipelineError> {
+        let segments = recipe.segments()?;
+        let files = find(if paths.is_empty() { &recipe.input.paths } else { paths }, Some(&*elsewhere.storage))?;
+        let layout = Layout::anywhere(out, segments.len(), elsewhere);
+        Self::begin(recipe, segments, files, layout, out)
+    }
+
+    fn begin(
+        recipe: Recipe,
+        segments: Vec<Segment>,
+        files: Vec<InputFile>,
+        layout: Layout,
+        out: &Path,
+    ) -> Result<Self, PipelineError> {
+        let folder = RunFolder::at(layout.root.clone());
+        std::fs::create_dir_all(&layout.root).map_err(FileError::at("create the folder", &layout.root))?;
         let another = |what: &str| PipelineError::Another { path: out.to_path_buf(), what: what.to_owned() };
         let mut written = recipe.clone();
         written.input.paths.clear();
@@ -104,13 +134,17 @@ impl Pipeline {
             (layout.recipe(), written.to_toml(), "another recipe"),
             (layout.parts(), serde_json::to_string_pretty(&parts).expect("names and numbers"), "other input files"),
         ] {
-            match std::fs::read_to_string(&path) {
-                Ok(earlier) if earlier == text => {}
-                Ok(_) => return Err(another(what)),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => write_atomic_bytes(&path, text.as_bytes())?,
-                Err(e) => return Err(FileError::at("read", &path)(e).into()),
+            if !path.exists() {
+                write_atomic_bytes(&path, text.as_bytes())?;
+                if !layout.store_new(&path)? {
+                    continue;
+                }
+            }
+            if std::fs::read_to_string(&path).map_err(FileError::at("read", &path))? != text {
+                return Err(another(what));
             }
         }
+        layout.look()?;
         Ok(Pipeline { recipe, segments, files, folder, layout })
     }
 
@@ -162,8 +196,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// For inputs that cannot be read.
-    pub fn survey(paths: &[PathBuf]) -> Result<(usize, u64), PipelineError> {
-        find(paths).map(|files| count(&files))
+    pub fn survey(paths: &[PathBuf], elsewhere: Option<&Elsewhere>) -> Result<(usize, u64), PipelineError> {
+        find(paths, elsewhere.map(|elsewhere| &*elsewhere.storage)).map(|files| count(&files))
     }
 
     /// How many parts there are, and their bytes.
@@ -171,11 +205,13 @@ impl Pipeline {
         count(&self.files)
     }
 
-    /// Does what is left of this share, segment by segment, as far as it can be done: a barrier waits for the parts of all
-    /// shares. `None` if it was stopped, or if parts of other shares are missing; run again, it goes on.
+    /// Does what is left of this share, step by step, as far as it can be done, or the one step of the options: a barrier
+    /// waits for the parts of all shares. `None` if it was stopped, if parts of other shares are missing, or if the step
+    /// was not the last; run again, it goes on.
     ///
     /// # Errors
-    /// For files that cannot be read or written, and a folder another process works on.
+    /// For files that cannot be read or written, a folder another process works on, and a single step whose time has not
+    /// come.
     pub fn run(
         &self,
         options: &RunOptions,
@@ -192,52 +228,105 @@ impl Pipeline {
             let (stage, needed) = (large.name().to_owned(), large.holds());
             return Err(PipelineError::Memory { stage, needed, allowed: options.memory });
         }
-        let (parts, bytes) = self.size();
-        let undecided = self.segments.iter().enumerate().filter(|(at, _)| !self.layout.decided(*at).exists());
+        let undecided =
+            self.segments.iter().enumerate().filter(|(at, _)| !self.layout.is_there(&self.layout.decided(*at)));
         undecided.filter_map(|(_, segment)| segment.barrier.as_ref()).try_for_each(Barrier::check)?;
-        for at in 0..self.segments.len() {
-            if let Some(barrier) = &self.segments[at].barrier
-                && !self.layout.decided(at).exists()
-            {
-                if !(0..parts).all(|part| self.layout.done(at - 1, part).exists()) || stop.requested() {
-                    return Ok(None);
-                }
-                progress.note(&format!("{}: comparing documents", barrier.name()));
-                barrier.decide(&self.layout, at, parts, (options.memory / 2) as usize)?;
-                write_atomic_bytes(&self.layout.decided(at), b"{}")?;
+        match self.go(options, progress, stop) {
+            // Another attempt at this share was faster, and what this one still read is gone with the finished run.
+            Err(_) if self.layout.look().is_ok() && self.is_added_up() => self.finish().map(Some),
+            outcome => outcome,
+        }
+    }
+
+    fn go(&self, options: &RunOptions, progress: &dyn Progress, stop: &Stop) -> Result<Option<Outcome>, PipelineError> {
+        for step in self.chosen(options.step)? {
+            self.layout.look()?;
+            match (self.is_ready(step), options.step) {
+                (true, _) if stop.requested() => return Ok(None),
+                (true, None) => {}
+                // What one task does is done by the first.
+                (true, Some(_)) if options.share.index > 0 && step.is_alone() => return Ok(None),
+                (true, Some(_)) => {}
+                (false, None) => return Ok(None),
+                (false, Some(step)) => return Err(PipelineError::NotYet { step }),
             }
-            let mine = (0..parts).filter(|part| part % options.share.of == options.share.index);
-            let (done, left): (Vec<usize>, Vec<usize>) = mine.partition(|&part| self.layout.done(at, part).exists());
-            if left.is_empty() {
-                continue;
-            }
-            let label = match self.segments.len() {
-                1 => "documents".to_owned(),
-                n => format!("documents, step {} of {n}", at + 1),
-            };
-            let of = |parts: &[usize]| parts.iter().map(|&part| self.files[part].bytes).sum::<u64>();
-            let total = if options.share.of == 1 { bytes } else { of(&done) + of(&left) };
-            let bar = progress.bar(&label, Some(total), Unit::Bytes);
-            bar.begin_at(of(&done));
-            let work = Work {
-                segments: &self.segments,
-                at,
-                layout: &self.layout,
-                files: &self.files,
-                read: self.recipe.read_options(),
-                measure_all: self.recipe.measure_all,
-                discard: self.recipe.discard,
-                threads: options.threads,
-            };
-            work.run(left, &*bar, stop)?;
-            if stop.requested() {
-                return Ok(None);
+            match step {
+                RunStep::Parts(at) => self.do_parts(at, options, progress, stop)?,
+                RunStep::Compare(at) => self.compare(at, options, progress)?,
+                RunStep::AddUp => return self.finish().map(Some),
             }
         }
-        match self.is_finished() {
-            true => self.finish().map(Some),
-            false => Ok(None),
+        Ok(None)
+    }
+
+    fn compare(&self, at: usize, options: &RunOptions, progress: &dyn Progress) -> Result<(), PipelineError> {
+        let barrier = self.segments[at].barrier.as_ref().expect("a barrier begins every segment but the first");
+        let decided = self.layout.decided(at);
+        if self.layout.is_there(&decided) {
+            return Ok(());
         }
+        progress.note(&format!("{}: comparing documents", barrier.name()));
+        let parts = 0..self.files.len();
+        parts.clone().try_for_each(|part| self.layout.bring(&self.layout.marks(at - 1, part)))?;
+        barrier.decide(&self.layout, at, parts.len(), (options.memory / 2) as usize)?;
+        parts.into_iter().try_for_each(|part| self.layout.store(&self.layout.decisions(at, part)))?;
+        // What later runs are compared with, where the method leaves something.
+        let index = self.layout.index(barrier.name());
+        if index.exists() {
+            self.layout.store(&index)?;
+        }
+        write_atomic_bytes(&decided, b"{}")?;
+        self.layout.store(&decided)
+    }
+
+    fn do_parts(
+        &self,
+        at: usize,
+        options: &RunOptions,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<(), PipelineError> {
+        let (done, left) = self.split(at, options.share);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let label = match self.segments.len() {
+            1 => "documents".to_owned(),
+            n => format!("documents, step {} of {n}", at + 1),
+        };
+        let of = |parts: &[usize]| parts.iter().map(|&part| self.files[part].bytes).sum::<u64>();
+        let bar = progress.bar(&label, Some(of(&done) + of(&left)), Unit::Bytes);
+        bar.begin_at(of(&done));
+        let work = Work {
+            segments: &self.segments,
+            at,
+            layout: &self.layout,
+            files: &self.files,
+            read: self.recipe.read_options(),
+            measure_all: self.recipe.measure_all,
+            discard: self.recipe.discard,
+            threads: options.threads,
+        };
+        work.run(left, &*bar, stop)
+    }
+
+    /// Whether the run is finished, and added up.
+    pub(super) fn is_added_up(&self) -> bool {
+        self.layout.is_there(&self.layout.funnel())
+    }
+
+    /// The folder in which this process keeps the run's files, and of which others see what is [stored](Pipeline::store).
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Shows a further file of the folder, such as its report, to all that see the run: where they find it.
+    ///
+    /// # Errors
+    /// Where the storage does not answer.
+    pub fn store(&self, path: &Path) -> Result<PathBuf, PipelineError> {
+        self.layout.store(path)?;
+        Ok(self.layout.seen_at(path))
     }
 
     /// Adds up what the parts say, and removes what is of no more use.
@@ -248,6 +337,7 @@ impl Pipeline {
             let mut tally: Option<Tally> = None;
             for part in 0..self.files.len() {
                 let path = self.layout.done(at, part);
+                self.layout.bring(&path)?;
                 let text = std::fs::read(&path).map_err(FileError::at("read", &path))?;
                 let own: Tally = serde_json::from_slice(&text)
                     .map_err(|e| PipelineError::Damaged { path: path.clone(), why: e.to_string() })?;
@@ -283,16 +373,14 @@ impl Pipeline {
         report.splits.insert("documents".to_owned(), size.unwrap_or_default());
         report.source = format!("{} files", self.files.len());
         let text = serde_json::to_vec_pretty(&report).expect("counts and strings");
-        write_atomic_bytes(&self.folder.join("data.json"), &text)?;
-        // Every part is through, so nobody writes any more.
+        write_atomic_bytes(&self.layout.funnel(), &text)?;
+        self.layout.store(&self.layout.funnel())?;
+        // Every part is through, so nobody writes any more that is still needed.
         for folder in self.layout.folders() {
             sweep(&folder)?;
         }
-        let work = self.layout.work();
-        if work.exists() {
-            std::fs::remove_dir_all(&work).map_err(FileError::at("remove", &work))?;
-        }
-        Ok(Outcome { report, documents: self.folder.join("documents") })
+        self.layout.remove_work()?;
+        Ok(Outcome { report, documents: self.layout.seen_at(&self.folder.join("documents")) })
     }
 }
 
@@ -316,10 +404,27 @@ fn count(files: &[InputFile]) -> (usize, u64) {
 }
 
 /// The files of all inputs. Where two would be called the same, all are called by their whole paths.
-fn find(paths: &[PathBuf]) -> Result<Vec<InputFile>, PipelineError> {
+fn find(paths: &[PathBuf], storage: Option<&dyn Storage>) -> Result<Vec<InputFile>, PipelineError> {
     let mut files = Vec::new();
     for path in paths {
-        files.extend(input_files(path)?);
+        match storage.filter(|_| is_address(path)) {
+            None => files.extend(input_files(path)?),
+            Some(storage) => {
+                let stored = storage.list(&path.to_string_lossy())?;
+                // As in folders, hidden files are nobody's input.
+                let seen = stored.into_iter().filter(|file| !file.name.split('/').any(|part| part.starts_with('.')));
+                let before = files.len();
+                files.extend(seen.map(|stored| {
+                    // It is read once it is here, and asked then what it is.
+                    let mut file = InputFile::at(stored.address.into(), stored.name);
+                    file.bytes = stored.bytes;
+                    file
+                }));
+                if files.len() == before {
+                    return Err(FileError::at("read", path)(std::io::ErrorKind::NotFound.into()).into());
+                }
+            }
+        }
     }
     let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
     if names.len() < files.len() {

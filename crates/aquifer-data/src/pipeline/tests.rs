@@ -5,10 +5,10 @@ use aquifer_record::{Silent, Stop};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const RECIPE: &str = "[[stage]]\nrule = \"noise\"\n[[stage]]\ndedup = \"exact\"\n[[stage]]\nrule = \"noise\"\nname = \"again\"\nletters = { at_least = 0.6 }\n";
+pub(super) const RECIPE: &str = "[[stage]]\nrule = \"noise\"\n[[stage]]\ndedup = \"exact\"\n[[stage]]\nrule = \"noise\"\nname = \"again\"\nletters = { at_least = 0.6 }\n";
 
 /// Three files of documents, some of them noise, some copies across files.
-fn corpus(dir: &Path) -> PathBuf {
+pub(super) fn corpus(dir: &Path) -> PathBuf {
     let input = dir.join("in");
     std::fs::create_dir(&input).unwrap();
     for file in 0..3 {
@@ -29,7 +29,7 @@ fn corpus(dir: &Path) -> PathBuf {
 }
 
 /// Every file of a finished run, by name.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for folder in ["documents", "dropped", "columns", "done"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
@@ -42,12 +42,12 @@ fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn pipeline(input: &Path, out: &Path) -> Pipeline {
+pub(super) fn pipeline(input: &Path, out: &Path) -> Pipeline {
     Pipeline::open(Recipe::parse(RECIPE, "test").unwrap(), &[input.to_path_buf()], out).unwrap()
 }
 
-fn options(threads: usize, share: &str) -> RunOptions {
-    RunOptions { threads, share: share.parse().unwrap(), memory: 1 << 12 }
+pub(super) fn options(threads: usize, share: &str) -> RunOptions {
+    RunOptions { threads, share: share.parse().unwrap(), memory: 1 << 12, step: None }
 }
 
 #[test]

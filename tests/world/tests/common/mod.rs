@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod browser;
+pub mod runs;
 
 use aquifer_model::{Decoder, DecoderConfig};
 use aquifer_ops::Precision;

@@ -15,6 +15,7 @@ pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod stats;
+pub(crate) mod submit;
 pub(crate) mod train_classifier;
 pub(crate) mod train_ngram;
 
@@ -40,6 +41,7 @@ pub(crate) struct Args {
 enum Verb {
     Init(init::Args),
     Run(run::Args),
+    Submit(Box<submit::Args>),
     Cut(cut::Args),
     Explain(explain::Args),
     Report(report::Args),
@@ -60,6 +62,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Init(args) => init::run(args, ctx),
         Verb::Run(args) => run::run(args, ctx),
+        Verb::Submit(args) => submit::run(*args, ctx),
         Verb::Cut(args) => cut::run(args, ctx),
         Verb::Explain(args) => explain::run(args, ctx),
         Verb::Report(args) => report::run(args, ctx),

@@ -1,12 +1,15 @@
 //! `aquifer data run`
 
 use crate::context::Context;
+use crate::elsewhere::elsewhere;
 use crate::table::facts;
 use anyhow::Context as _;
-use aquifer_data::pipeline::{Outcome, Pipeline, Recipe, RunOptions, Share};
+use aquifer_data::pipeline::{Elsewhere, Outcome, Pipeline, Recipe, RunOptions, Share};
 use aquifer_record::figures;
+use aquifer_record::storage::is_address;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Take raw files to clean documents by a recipe, with a reason for every document dropped
 ///
@@ -16,7 +19,12 @@ use std::path::{Path, PathBuf};
 ///
 /// Ctrl-C stops between documents; the same command goes on. With `--task I/N` this process does the I-th of N shares of
 /// the input files, in a folder that all of them can see, as far as it can be done: where documents are compared with each
-/// other, all shares have to be there. Run the same commands again until one says that it is finished.
+/// other, all shares have to be there. Run the same commands again until one says that it is finished. `--step S` does
+/// one step only, and ends with exit code 75 if that builds on one that is not through; `aquifer data submit` hands such
+/// tasks to Slurm or Kubernetes.
+///
+/// Inputs and the folder may lie in an object store (s3://bucket/prefix, in builds with `--features full`); keys, region and
+/// endpoint are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true).
 #[derive(clap::Args)]
 #[command(after_help = "Example: aquifer data init fineweb && aquifer data run fineweb.toml crawl/ --out clean")]
 pub(crate) struct Args {
@@ -30,6 +38,12 @@ pub(crate) struct Args {
     /// Which share of the input files to do, such as 0/8
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     task: Share,
+    /// Which step to do: 1 takes the files up to the first comparison, 2 compares, 3 goes on, …; the last adds up
+    #[arg(long, value_name = "S")]
+    step: Option<usize>,
+    /// Folder for what is brought from an object store, as large as a task's share [default: the system's]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
     /// Build every stage and list the input, and do nothing else
     #[arg(long)]
     dry_run: bool,
@@ -43,28 +57,28 @@ struct Plan<'a> {
 }
 
 pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
-    let path = &args.recipe;
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the recipe `{}` (`aquifer data init` writes one to start from)", path.display())
-    })?;
-    let recipe = Recipe::parse(&text, &path.display().to_string())?;
-    let paths = if args.inputs.is_empty() { &recipe.input.paths } else { &args.inputs };
-    anyhow::ensure!(
-        !paths.is_empty(),
-        "nothing to read: name files or folders behind the recipe, or in its [input] paths"
-    );
+    let (recipe, paths) = asked(&args.recipe, &args.inputs)?;
     if args.dry_run {
-        return dry_run(&recipe, paths, ctx);
+        return dry_run(&recipe, &paths, elsewhere(&paths, None)?, ctx);
     }
-    let pipeline = Pipeline::open(recipe.clone(), paths, &args.out)?;
+    let elsewhere = elsewhere(paths.iter().chain([&args.out]), args.scratch.as_deref())?;
+    let pipeline = match &elsewhere {
+        None => Pipeline::open(recipe, &paths, &args.out)?,
+        Some((elsewhere, _)) => Pipeline::open_elsewhere(recipe, &paths, &args.out, elsewhere.clone())?,
+    };
     let (files, bytes) = pipeline.size();
     ctx.say(format!("{files} files, {}", figures::bytes(bytes)));
-    let options = RunOptions { threads: ctx.threads, memory: ctx.memory, share: args.task };
+    let options = RunOptions { threads: ctx.threads, memory: ctx.memory, share: args.task, step: args.step };
     match pipeline.run(&options, ctx.progress(), ctx.stop())? {
-        Some(outcome) => finished(&args.out, outcome, ctx),
+        Some(outcome) => finished(&pipeline, outcome, ctx),
         None => {
             ctx.go_on("stopped; what is done is kept, and the same command goes on")?;
-            ctx.say("this share is done as far as it can be: the others have to catch up; then run it again");
+            match args.step {
+                Some(step) => ctx.say(format!("step {step} of this share is through")),
+                None => {
+                    ctx.say("this share is done as far as it can be: the others have to catch up; then run it again")
+                }
+            }
             if ctx.json {
                 ctx.print_json(&serde_json::json!({ "finished": false }))?;
             }
@@ -73,8 +87,27 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     }
 }
 
-fn dry_run(recipe: &Recipe, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<()> {
-    let (files, bytes) = Pipeline::survey(paths)?;
+/// The recipe in a file, and what to read: `inputs`, or what the recipe names.
+pub(super) fn asked(path: &Path, inputs: &[PathBuf]) -> anyhow::Result<(Recipe, Vec<PathBuf>)> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read the recipe `{}` (`aquifer data init` writes one to start from)", path.display())
+    })?;
+    let recipe = Recipe::parse(&text, &path.display().to_string())?;
+    let paths = if inputs.is_empty() { recipe.input.paths.clone() } else { inputs.to_vec() };
+    anyhow::ensure!(
+        !paths.is_empty(),
+        "nothing to read: name files or folders behind the recipe, or in its [input] paths"
+    );
+    Ok((recipe, paths))
+}
+
+fn dry_run(
+    recipe: &Recipe,
+    paths: &[PathBuf],
+    elsewhere: Option<(Elsewhere, TempDir)>,
+    ctx: &Context,
+) -> anyhow::Result<()> {
+    let (files, bytes) = Pipeline::survey(paths, elsewhere.as_ref().map(|(elsewhere, _)| elsewhere))?;
     if ctx.json {
         return ctx.print_json(&Plan { files, bytes, recipe });
     }
@@ -83,9 +116,10 @@ fn dry_run(recipe: &Recipe, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<
     Ok(())
 }
 
-fn finished(out: &Path, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
+fn finished(pipeline: &Pipeline, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
     let Outcome { report, documents } = outcome;
-    let page = super::report::draw(out, &report)?;
+    let page = super::report::draw(pipeline.folder(), &report)?;
+    let page = pipeline.store(&page)?;
     if ctx.json {
         return ctx.print_json(&report);
     }
@@ -106,6 +140,9 @@ fn finished(out: &Path, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
     for skipped in report.skipped.iter().take(5) {
         ctx.say(format!("skipped {}: {}", skipped.at, skipped.why));
     }
-    ctx.say(format!("done; go on with:\n  aquifer data explain {} ID", out.display()));
+    match is_address(&documents) {
+        true => ctx.say("done"),
+        false => ctx.say(format!("done; go on with:\n  aquifer data explain {} ID", pipeline.folder().display())),
+    }
     Ok(())
 }
