@@ -1,15 +1,17 @@
 //! Vectors of words, learnt from the words around them, and of texts as averages of these.
 //!
 //! Skip-gram with negative sampling: Mikolov et al., "Distributed representations of words and phrases and their
-//! compositionality", 2013, <https://arxiv.org/abs/1310.4546>; what it draws by is fastText's (negatives by the root of a
-//! count). An average weighs a word of probability p by a / (a + p): Arora, Liang & Ma, "A simple but tough-to-beat baseline
-//! for sentence embeddings", 2017; the vectors are whitened first, in the place of the one component that paper takes off.
+//! compositionality", 2013, <https://arxiv.org/abs/1310.4546>; negatives are drawn by the root of a count, as in fastText, once
+//! for all pairs of a word. An average weighs a word of probability p by a / (a + p): Arora, Liang & Ma, "A simple but
+//! tough-to-beat baseline for sentence embeddings", 2017; the vectors are whitened first, in the place of the one component
+//! that paper takes off.
 //!
 //! One chain of steps: the same texts and options give the same bits, whatever the number of threads.
 
 use crate::fasttext::dot;
 use aquifer_ops::math;
-use aquifer_tensor::random::{Sequence, Stream};
+use aquifer_tensor::isa::{self, Isa};
+use aquifer_tensor::random::Stream;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ pub struct VectorOptions {
     pub width: usize,
     /// Words on either side that a word is to tell, at the most; how many is drawn for each.
     pub window: usize,
-    /// Strangers drawn for each of these.
+    /// Strangers drawn for all of these together.
     pub negatives: usize,
     /// How often the texts are read.
     pub epochs: usize,
@@ -223,10 +225,23 @@ impl Net {
         Net { width, input, output, read, strangers, gradient }
     }
 
-    fn learn(mut self, texts: &[Vec<u32>], options: &VectorOptions) -> Vec<f32> {
+    fn learn(self, texts: &[Vec<u32>], options: &VectorOptions) -> Vec<f32> {
+        match isa::active() {
+            // SAFETY: the instruction set is there.
+            #[cfg(target_arch = "x86_64")]
+            isa if isa >= Isa::Avx512 => unsafe { learn_avx512(self, texts, options) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { learn_avx2(self, texts, options) },
+            _ => self.learn_with(texts, options),
+        }
+    }
+
+    #[inline(always)]
+    fn learn_with(mut self, texts: &[Vec<u32>], options: &VectorOptions) -> Vec<f32> {
         let draws = Stream::new(options.seed, "word vectors", "draws");
         let steps = (options.epochs as u64 * texts.iter().map(|text| text.len() as u64).sum::<u64>()).max(1);
-        let (mut done, mut kept) = (0, Vec::new());
+        let (mut done, mut kept, mut drawn) = (0, Vec::new(), Vec::new());
         for epoch in 0..options.epochs as u64 {
             let mut draw = draws.sequence(epoch);
             for text in texts {
@@ -240,8 +255,11 @@ impl Net {
                 for at in 0..kept.len() {
                     let reach = 1 + draw.below(options.window.max(1) as u64) as usize;
                     let around = at.saturating_sub(reach)..(at + reach + 1).min(kept.len());
+                    drawn.clear();
+                    drawn
+                        .extend((0..options.negatives).map(|_| self.strangers[draw.below(DRAWN_FROM as u64) as usize]));
                     for other in around.filter(|&other| other != at) {
-                        self.step(kept[at], kept[other], rate, options.negatives, &mut draw);
+                        self.step(kept[at], kept[other], &drawn, rate);
                     }
                 }
             }
@@ -250,20 +268,14 @@ impl Net {
     }
 
     /// One word is to tell another from strangers.
-    fn step(&mut self, word: u32, other: u32, rate: f32, negatives: usize, draw: &mut Sequence) {
+    #[inline(always)]
+    fn step(&mut self, word: u32, other: u32, strangers: &[u32], rate: f32) {
         let width = self.width;
         self.gradient.fill(0.0);
         let vector = &mut self.input[word as usize * width..][..width];
-        for k in 0..=negatives {
-            let target = match k {
-                0 => other,
-                _ => self.strangers[draw.below(DRAWN_FROM as u64) as usize],
-            };
-            if k > 0 && target == other {
-                continue;
-            }
+        let strangers = strangers.iter().filter(|&&stranger| stranger != other).map(|&stranger| (stranger, 0.0));
+        for (target, wanted) in [(other, 1.0)].into_iter().chain(strangers) {
             let row = &mut self.output[target as usize * width..][..width];
-            let wanted = if k == 0 { 1.0 } else { 0.0 };
             let by = rate * (wanted - math::sigmoid(dot(vector, row)));
             for ((w, g), x) in row.iter_mut().zip(&mut self.gradient).zip(vector.iter()) {
                 *g += by * *w;
@@ -272,6 +284,19 @@ impl Net {
         }
         vector.iter_mut().zip(&self.gradient).for_each(|(x, g)| *x += g);
     }
+}
+
+/// The same steps in wider registers; no product is joined with a sum, so they give the same bits.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn learn_avx512(net: Net, texts: &[Vec<u32>], options: &VectorOptions) -> Vec<f32> {
+    net.learn_with(texts, options)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn learn_avx2(net: Net, texts: &[Vec<u32>], options: &VectorOptions) -> Vec<f32> {
+    net.learn_with(texts, options)
 }
 
 #[cfg(test)]
@@ -311,7 +336,9 @@ mod tests {
         };
         assert!(dot(&a, &b) > 0.8 && dot(&a, &c) < 0.3 && (dot(&a, &a) - 1.0).abs() < 1e-5);
         assert_eq!(average(&[7777]), (0, [0.0; 4]));
-        assert_eq!(WordVectors::train(&texts, &options), vectors);
+        for &isa in isa::available() {
+            assert_eq!(isa::with(isa, || WordVectors::train(&texts, &options)), vectors);
+        }
     }
 
     #[test]
