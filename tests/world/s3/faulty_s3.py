@@ -3,7 +3,7 @@
 FILE holds what is wrong at the moment, read anew for every request:
   fine  nothing
   busy  two of three requests for the same thing are answered with 503 SlowDown
-  slow  the first time that a piece of an object is read, half of it comes and then nothing for a minute
+  slow  the first time that an object is read, half of what was asked for comes and then nothing for a minute
   cut   a multipart upload's second part is never answered, and FILE.cut appears
 Every request is noted in FILE.log, as METHOD PATH?QUERY STATUS.
 """
@@ -30,7 +30,8 @@ class Faulty:
         with open(self.fault_file) as file:
             fault = file.read().strip()
         method, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-        request = (fault, method, path, query, environ.get("HTTP_RANGE"))
+        piece = environ.get("HTTP_RANGE") if fault == "busy" else None
+        request = (fault, method, path, query, piece)
         with self.lock:
             time_before = self.seen[request]
             self.seen[request] += 1

@@ -68,6 +68,7 @@ pub fn write_tiny_model(folder: &Path, positions: usize) {
     tokenizer.save(folder).unwrap();
 }
 
-fn binary() -> PathBuf {
+/// The program under test.
+pub fn binary() -> PathBuf {
     std::env::var_os("AQUIFER_BINARY").expect("AQUIFER_BINARY names the binary: cargo xtask world").into()
 }

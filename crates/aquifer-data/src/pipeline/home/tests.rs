@@ -132,7 +132,7 @@ fn a_run_cut_off_at_any_answer_goes_on_to_the_same_end() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, input) = whole(dir.path());
     let input = Memory::with_input(&input);
-    for cut in (0..).step_by(3) {
+    for cut in (0..).step_by(11) {
         let storage = Memory { objects: Mutex::new(input.clone()), fails_at: Some(cut), ..Memory::default() };
         let storage = Arc::new(storage);
         let first = attempt(&storage, &options(1, "0/1"));
