@@ -132,7 +132,13 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     if ctx.json {
         return ctx.print_json(&Outcome { change, exact, near, cut, out: args.out });
     }
-    println!("{exact:>9}  exact duplicates\n{near:>9}  near duplicates");
+    for stage in &report.stages {
+        let what = match stage.name.as_str() {
+            name @ ("exact" | "near") => format!("{name} duplicates"),
+            name => format!("dropped by {name}"),
+        };
+        println!("{:>9}  {what}", stage.input.documents - stage.output.documents);
+    }
     if cut > 0 {
         println!("{cut:>9}  documents with less text");
     }
