@@ -2,7 +2,7 @@
 //! did. The fuzz targets call these, and so does the test that replays the committed corpora.
 
 use aquifer_client::{Answer, Journal};
-use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_stream};
+use aquifer_corpus::{Format, ReadOptions, ShardMeta, ShardWriter, TokenShards, read_documents, read_stream};
 use aquifer_data::dedup::index::IndexReader;
 use aquifer_data::dedup::minhash::{
     ClusterOptions, Index, MinHash, MinHashOptions, PairOptions, SignatureFiles, cluster, find_pairs, read_removed,
@@ -28,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 /// The readers by name, which is also the name of their corpus folder.
 pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
     ("documents", documents),
+    ("books", books),
     ("pages", pages),
     ("shards", shards),
     ("token_files", token_files),
@@ -49,12 +50,26 @@ pub const READERS: &[(&str, fn(&[u8]) -> bool)] = &[
 
 /// Documents from a stream: compression and format are told from the bytes, then each format is forced.
 pub fn documents(data: &[u8]) -> bool {
-    let formats = [None, Some(Format::Text), Some(Format::Jsonl), Some(Format::Archive), Some(Format::Html)];
+    let forced = [Format::Text, Format::Jsonl, Format::Archive, Format::Html, Format::Csv, Format::Tsv].map(Some);
+    let formats = [None].into_iter().chain(forced);
     let found = formats.map(|format| {
         let documents = read_stream(Cursor::new(data.to_vec()), "fuzz", format, &ReadOptions::default());
         documents.map_or(0, |documents| documents.take(10_000).filter(Result::is_ok).count())
     });
-    found.iter().any(|&documents| documents > 0)
+    // Every format is tried, whatever another one found.
+    found.filter(|&documents| documents > 0).count() > 0
+}
+
+/// Files that are read whole: an EPUB, and a PDF where this is built to read one.
+pub fn books(data: &[u8]) -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let found = ["f.epub", "f.pdf"].map(|name| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, data).expect("a temporary file");
+        let documents = read_documents(&path, &ReadOptions::default());
+        documents.is_ok_and(|documents| documents.filter(Result::is_ok).count() > 0)
+    });
+    found != [false; 2]
 }
 
 /// The main text of a page, in both formats.

@@ -1,5 +1,6 @@
 //! What can go wrong with a whole input, and with one row of it.
 
+use super::format::ENDINGS;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ pub enum ReadError {
     },
     /// A file whose name does not tell its format.
     #[error(
-        "`{}`: unknown extension; expected .txt, .jsonl, .html, .warc, .wet or .arc (each also .gz or .zst), .parquet, or a folder of these", .0.display()
+        "`{}`: unknown extension; expected {ENDINGS}, or a folder of these", .0.display()
     )]
     UnknownExtension(PathBuf),
     /// A format this program was built without.
@@ -51,7 +52,7 @@ pub enum ReadError {
     },
     /// A folder with no file to read.
     #[error(
-        "the folder `{}` holds no .txt, .jsonl, .html, .warc, .wet, .arc or .parquet file (also .gz, .zst), nor do its subfolders{}", path.display(),
+        "the folder `{}` holds no file that ends with {ENDINGS}, nor do its subfolders{}", path.display(),
         if *others == 0 { "; it is empty".to_owned() } else { format!("; {others} other files are there") }
     )]
     EmptyFolder {

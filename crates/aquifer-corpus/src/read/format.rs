@@ -1,6 +1,6 @@
 //! Formats and compressions, by name and by first bytes.
 
-use super::Counted;
+use super::{Counted, lz4};
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,6 +16,10 @@ pub enum Format {
     Archive,
     /// One page of HTML a file.
     Html,
+    /// A table whose first row names its columns.
+    Csv,
+    /// The same between tabs, without quotes.
+    Tsv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,20 +27,28 @@ pub(super) enum Compression {
     None,
     Gzip,
     Zstd,
+    Lz4,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Lines(Format, Compression),
+    Epub,
+    #[cfg(feature = "pdf")]
+    Pdf,
     #[cfg(feature = "parquet")]
     Parquet,
 }
 
 pub(super) enum NameError {
     Unknown,
-    #[cfg(not(feature = "parquet"))]
+    #[cfg(not(all(feature = "parquet", feature = "pdf")))]
     Needs(&'static str),
 }
+
+/// What names may end with, for people.
+pub(super) const ENDINGS: &str =
+    ".txt, .jsonl, .csv, .tsv, .html, .warc, .wet or .arc (each also .gz, .zst or .lz4), .epub, .pdf or .parquet";
 
 impl Kind {
     pub(super) fn of_name(name: &str) -> Result<Kind, NameError> {
@@ -45,6 +57,8 @@ impl Kind {
             (stem, Compression::Gzip)
         } else if let Some(stem) = name.strip_suffix(".zst") {
             (stem, Compression::Zstd)
+        } else if let Some(stem) = name.strip_suffix(".lz4") {
+            (stem, Compression::Lz4)
         } else {
             (name.as_str(), Compression::None)
         };
@@ -53,6 +67,13 @@ impl Kind {
             Some("jsonl" | "ndjson") => Ok(Kind::Lines(Format::Jsonl, compression)),
             Some("warc" | "wet" | "arc") => Ok(Kind::Lines(Format::Archive, compression)),
             Some("html" | "htm" | "xhtml") => Ok(Kind::Lines(Format::Html, compression)),
+            Some("csv") => Ok(Kind::Lines(Format::Csv, compression)),
+            Some("tsv" | "tab") => Ok(Kind::Lines(Format::Tsv, compression)),
+            Some("epub") if compression == Compression::None => Ok(Kind::Epub),
+            #[cfg(feature = "pdf")]
+            Some("pdf") if compression == Compression::None => Ok(Kind::Pdf),
+            #[cfg(not(feature = "pdf"))]
+            Some("pdf") if compression == Compression::None => Err(NameError::Needs("pdf")),
             #[cfg(feature = "parquet")]
             Some("parquet") if compression == Compression::None => Ok(Kind::Parquet),
             #[cfg(not(feature = "parquet"))]
@@ -84,6 +105,7 @@ impl Compression {
         match start {
             [0x1F, 0x8B, ..] => Compression::Gzip,
             [0x28, 0xB5, 0x2F, 0xFD, ..] => Compression::Zstd,
+            [0x04, 0x22, 0x4D, 0x18, ..] => Compression::Lz4,
             _ => Compression::None,
         }
     }
@@ -106,6 +128,7 @@ impl Compression {
             Compression::None => return Ok(raw),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(count(raw))),
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(count(raw))?),
+            Compression::Lz4 => Box::new(lz4::Frames::new(count(raw))),
         };
         Ok(Box::new(BufReader::with_capacity(1 << 17, Believable { unpacked, packed: read, given: 0 })))
     }

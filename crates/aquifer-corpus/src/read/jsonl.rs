@@ -121,6 +121,18 @@ pub(super) fn document(
     Ok(Document { id, text, metadata })
 }
 
+/// Whether there is a column to take the text from; said once, not for every row.
+pub(super) fn check_columns(columns: &[String], text_field: Option<&str>) -> Result<(), String> {
+    let wanted = text_field.map_or(vec!["text", "content", "messages"], |field| vec![field]);
+    if columns.iter().any(|column| wanted.contains(&column.as_str())) {
+        return Ok(());
+    }
+    let named = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let has = named(columns.iter().take(12).map(String::as_str).collect()).join(", ");
+    let wanted = named(wanted).join(" or ");
+    Err(format!("it has no column {wanted}; its columns are {has} (--text-field names the one with the text)"))
+}
+
 /// Whether the row holds a page in its field `html`, and no text beside it.
 fn is_page(row: &Map<String, Value>) -> bool {
     row.contains_key("html") && !["text", "content", "messages"].iter().any(|field| row.contains_key(*field))

@@ -3,12 +3,17 @@
 //! What cannot be used is never dropped in silence: the iterator hands it back as a [`Skipped`].
 
 mod archive;
+mod book;
 mod error;
 mod format;
 mod jsonl;
+mod lz4;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "pdf")]
+mod pdf;
 mod size;
+mod table;
 mod text;
 mod walk;
 
@@ -138,6 +143,8 @@ fn rows(
     Ok(match format {
         Format::Text => Box::new(text::Pieces::new(compression.open(raw)?, name, options.max_text_bytes)),
         Format::Jsonl => Box::new(jsonl::Lines::new(compression.open(raw)?, name, options)),
+        Format::Csv => Box::new(table::Table::new(compression.open(raw)?, b',', name, options)),
+        Format::Tsv => Box::new(table::Table::new(compression.open(raw)?, b'\t', name, options)),
         Format::Archive => Box::new(archive::Pages::open(raw, compression, name, options)?),
         Format::Html => {
             let page = archive::html_file(compression.open(raw)?, &name, options);
@@ -168,12 +175,25 @@ impl Documents {
                 let raw = BufReader::with_capacity(1 << 17, counted);
                 rows(Box::new(raw), compression, found.name.clone(), format, &self.options).map_err(unreadable)
             }
+            Ok(Kind::Epub) => self.whole(&found, book::open),
+            #[cfg(feature = "pdf")]
+            Ok(Kind::Pdf) => self.whole(&found, pdf::open),
             #[cfg(feature = "parquet")]
-            Ok(Kind::Parquet) => {
-                self.bytes_read.fetch_add(found.bytes, Relaxed);
-                parquet::open(&found.path, found.name.clone(), &self.options).map_err(skipped)
-            }
+            Ok(Kind::Parquet) => self.whole(&found, parquet::open),
         }
+    }
+}
+
+impl Documents {
+    /// Opens a file that is no stream.
+    fn whole(
+        &self,
+        found: &InputFile,
+        open: impl FnOnce(&Path, String, &ReadOptions) -> Result<Rows, String>,
+    ) -> Result<Rows, Skipped> {
+        self.bytes_read.fetch_add(found.bytes, Relaxed);
+        let skipped = |reason: String| Skipped { file: found.name.clone(), line: None, reason };
+        open(&found.path, found.name.clone(), &self.options).map_err(skipped)
     }
 }
 
@@ -253,6 +273,13 @@ pub fn collect_documents(
         return Err(ReadError::NothingReadable { count: collected.skipped_count, first: collected.skipped });
     }
     Ok(collected)
+}
+
+/// What a library makes of bytes from outside; one file on which it breaks down must not end a long run.
+#[cfg(any(feature = "parquet", feature = "pdf"))]
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    caught.unwrap_or_else(|_| Err("its reader broke down on it".to_owned()))
 }
 
 struct Counted<R> {

@@ -1,6 +1,6 @@
 //! Parquet files: a column of strings is the text (or one of `messages` the dialogue), the other columns are metadata.
 
-use super::{ReadOptions, Rows, Skipped, jsonl};
+use super::{ReadOptions, Rows, Skipped, guarded, jsonl};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -9,7 +9,6 @@ use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Rows, String> {
@@ -21,7 +20,7 @@ pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<R
         Ok((columns, builder.with_batch_size(1024).build().map_err(|e| e.to_string())?))
     });
     let (columns, mut batches) = opened.map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
-    check_columns(&columns, options.text_field.as_deref())?;
+    jsonl::check_columns(&columns, options.text_field.as_deref())?;
     let (text_field, mut row, mut ended) = (options.text_field.clone(), 0_u64, false);
     let rows = std::iter::from_fn(move || {
         if ended {
@@ -50,28 +49,12 @@ pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<R
     Ok(Box::new(rows.flatten()))
 }
 
-/// Whether there is a column to take the text from; said once, not for every row.
-fn check_columns(columns: &[String], text_field: Option<&str>) -> Result<(), String> {
-    let wanted = text_field.map_or(vec!["text", "content", "messages"], |field| vec![field]);
-    if columns.iter().any(|column| wanted.contains(&column.as_str())) {
-        return Ok(());
-    }
-    let named = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    let has = named(columns.iter().take(12).map(String::as_str).collect()).join(", ");
-    let wanted = named(wanted).join(" or ");
-    Err(format!("it has no column {wanted}; its columns are {has} (--text-field names the one with the text)"))
-}
-
 /// Bytes of all row groups once they are unpacked, as the file's own footer says.
 pub(super) fn unpacked_bytes(path: &Path) -> Option<u64> {
     let file = File::open(path).ok()?;
     let opened = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| e.to_string())).ok()?;
     let sizes = opened.metadata().row_groups().iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0));
     Some(sizes.fold(0, u64::saturating_add))
-}
-
-fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("its reader broke down on it".to_owned()))
 }
 
 fn fields(batch: &RecordBatch, i: usize) -> Map<String, Value> {

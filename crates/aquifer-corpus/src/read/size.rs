@@ -36,6 +36,10 @@ pub fn unpacked(path: &Path) -> Result<Unpacked, ReadError> {
     for found in super::input_files(path)? {
         match found.kind {
             Err(_) => {}
+            // About as much text as a book or a paper packs into so many bytes.
+            Ok(Kind::Epub) => plain += 3 * found.bytes,
+            #[cfg(feature = "pdf")]
+            Ok(Kind::Pdf) => plain += found.bytes,
             #[cfg(feature = "parquet")]
             Ok(Kind::Parquet) => plain += super::parquet::unpacked_bytes(&found.path).unwrap_or(found.bytes),
             Ok(Kind::Lines(format, compression)) => {
@@ -89,7 +93,9 @@ fn sample(path: &Path, format: Format, compression: Compression) -> std::io::Res
         Format::Text | Format::Html => bytes.len(),
         // A page is some hundred kilobytes; the longest in the sample cannot be told without reading its records.
         Format::Archive => bytes.len().min(1 << 20),
-        Format::Jsonl => bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0),
+        Format::Jsonl | Format::Csv | Format::Tsv => {
+            bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0)
+        }
     };
     Ok(Sample { packed: count.load(Relaxed), unpacked: bytes.len() as u64, spaceless, longest: longest as u64 })
 }

@@ -1,7 +1,7 @@
 //! Which files an input path means, in an order that does not depend on the file system.
 
 use super::ReadError;
-use super::format::{Kind, NameError};
+use super::format::{ENDINGS, Kind, NameError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +27,8 @@ impl InputFile {
         let kind = match Kind::of_name(&name) {
             _ if !metadata.is_file() => Err("it is not a regular file".to_owned()),
             Ok(kind) => Ok(kind),
-            Err(NameError::Unknown) => {
-                Err("its extension is not .txt, .jsonl, .html, .warc, .wet, .arc or .parquet (also .gz, .zst)"
-                    .to_owned())
-            }
-            #[cfg(not(feature = "parquet"))]
+            Err(NameError::Unknown) => Err(format!("its extension is not {ENDINGS}")),
+            #[cfg(not(all(feature = "parquet", feature = "pdf")))]
             Err(NameError::Needs(feature)) => {
                 Err(format!("it needs the feature `{feature}`: build with `cargo build --release --features full`"))
             }
@@ -53,7 +50,7 @@ pub fn input_files(path: &Path) -> Result<Vec<InputFile>, ReadError> {
         let kind = match Kind::of_name(&name) {
             Ok(kind) => Ok(kind),
             Err(NameError::Unknown) => return Err(ReadError::UnknownExtension(path.to_path_buf())),
-            #[cfg(not(feature = "parquet"))]
+            #[cfg(not(all(feature = "parquet", feature = "pdf")))]
             Err(NameError::Needs(feature)) => {
                 return Err(ReadError::NeedsFeature { path: path.to_path_buf(), feature });
             }

@@ -13,7 +13,7 @@ const SEARCHED: usize = 4096;
 const ESCAPE: u8 = 0x1B;
 
 /// The page in UTF-8, bytes without a meaning replaced, and the encoding it was in. `declared` is the server's word.
-pub(super) fn decode(bytes: &[u8], declared: Option<&str>) -> (String, &'static str) {
+pub(in crate::read) fn decode(bytes: &[u8], declared: Option<&str>) -> (String, &'static str) {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return (encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned(), encoding.name());
     }

@@ -4,7 +4,7 @@
 //! Broken records are left behind one by one: behind damage reading goes on with the next gzip member, or the next
 //! line that begins a record.
 
-mod charset;
+pub(super) mod charset;
 mod http;
 mod members;
 mod records;
