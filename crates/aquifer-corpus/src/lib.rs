@@ -30,6 +30,6 @@ pub use read::{
     Collected, Documents, Format, InputFile, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, input_files,
     read_documents, read_files, read_stream, read_unpacked, unpacked,
 };
-pub use shards::{DocTokens, ShardError, ShardFormat, ShardMeta, ShardWriter, TokenShards, TokenSink};
+pub use shards::{DocTokens, MixtureFile, ShardError, ShardFormat, ShardMeta, ShardWriter, TokenShards, TokenSink};
 pub use split::held_out_blocks;
 pub use write::{LineFrames, write_documents, write_rows, zstd_lines};

@@ -45,15 +45,19 @@ pub struct Packer {
     /// `starts[e]` is the number of the first grain of epoch `e`.
     starts: Vec<u64>,
     plan: Option<(usize, Plan)>,
+    /// Documents that hold two tokens.
+    teaching: u64,
+    met: Met,
 }
 
-/// What a grain gave to a batch.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Taken {
-    /// Documents that begin in it.
-    pub(crate) documents: u64,
-    /// Predictions to be learned.
-    pub(crate) targets: u64,
+/// The documents met in the first grains of an epoch.
+#[derive(Default)]
+struct Met {
+    epoch: usize,
+    /// The grain behind those that were looked at.
+    end: u64,
+    documents: Vec<bool>,
+    count: u64,
 }
 
 /// One epoch: the pieces of every grain, grains in their final order.
@@ -70,8 +74,9 @@ impl Packer {
     /// If `grain_len` is zero.
     pub fn new(source: Arc<dyn TokenSource>, grain_len: usize, order: Order) -> Option<Self> {
         assert!(grain_len > 0, "a grain has at least one row");
-        let teaches = (0..source.documents()).any(|doc| source.tokens_in(doc) > 1);
-        teaches.then(|| Packer { source, grain_len, order, starts: vec![0], plan: None })
+        let teaching = (0..source.documents()).filter(|&doc| source.tokens_in(doc) > 1).count() as u64;
+        let met = Met::default();
+        (teaching > 0).then(|| Packer { source, grain_len, order, starts: vec![0], plan: None, teaching, met })
     }
 
     /// What is packed.
@@ -145,10 +150,10 @@ impl Packer {
         }
     }
 
-    /// Puts grain `grain` behind those that `batch` holds already.
-    pub(crate) fn append(&mut self, grain: u64, batch: &mut TokenBatch) -> Taken {
+    /// Puts grain `grain` behind those that `batch` holds already; returns its predictions to be learned.
+    pub(crate) fn append(&mut self, grain: u64, batch: &mut TokenBatch) -> u64 {
         let (source, end) = (self.source.clone(), batch.inputs.len() + self.grain_len);
-        let (mut tokens, mut learn, mut taken) = (Vec::new(), Vec::new(), Taken::default());
+        let (mut tokens, mut learn, mut targets) = (Vec::new(), Vec::new(), 0);
         for &Piece { doc, start, len } in self.pieces(grain) {
             tokens.clear();
             learn.clear();
@@ -160,13 +165,31 @@ impl Packer {
             let ignored = |i: usize| masked && !learn[i];
             batch.targets.extend((1..=len).map(|i| if ignored(i) { IGNORE } else { tokens[i] }));
             batch.positions.extend(0..len as u32);
-            taken.documents += u64::from(start == 0);
-            taken.targets += (1..=len).filter(|&i| !ignored(i)).count() as u64;
+            targets += (1..=len).filter(|&i| !ignored(i)).count() as u64;
         }
         batch.inputs.resize(end, 0);
         batch.targets.resize(end, IGNORE);
         batch.positions.resize(end, 0);
-        taken
+        targets
+    }
+
+    /// Documents of which the first `grains` grains hold a part, each once an epoch.
+    pub(crate) fn documents(&mut self, grains: u64) -> u64 {
+        let Some(last) = grains.checked_sub(1) else { return 0 };
+        let epoch = self.epoch_of(last);
+        let mut met = std::mem::take(&mut self.met);
+        if met.documents.is_empty() || met.epoch != epoch || met.end > grains {
+            met = Met { epoch, end: self.starts[epoch], documents: vec![false; self.source.documents()], count: 0 };
+        }
+        for grain in met.end..grains {
+            for piece in self.pieces(grain) {
+                met.count += u64::from(!std::mem::replace(&mut met.documents[piece.doc], true));
+            }
+        }
+        met.end = grains;
+        let count = epoch as u64 * self.teaching + met.count;
+        self.met = met;
+        count
     }
 
     /// Epochs that the first `grains` grains are.

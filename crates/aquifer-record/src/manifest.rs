@@ -84,7 +84,7 @@ pub struct Manifest {
 pub struct SourceUse {
     /// The source: `data`, or as the recipe's mixture names it.
     pub name: String,
-    /// Documents begun, each once an epoch.
+    /// Documents of which some part was read, each once an epoch.
     pub documents: u64,
     /// Tokens learned, each once an epoch.
     pub tokens: u64,

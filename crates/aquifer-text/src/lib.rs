@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod byte_alphabet;
+pub mod ccnet;
 pub mod chat;
 mod check;
 pub mod contamination;
@@ -28,6 +29,7 @@ pub mod special;
 mod split;
 mod stop;
 mod stream;
+mod tokenise;
 mod tokenizer;
 mod train_bpe;
 mod train_char;
@@ -39,6 +41,10 @@ pub use error::TextError;
 pub use ngram::NgramModel;
 pub use stop::StopFilter;
 pub use stream::StreamDecoder;
+pub use tokenise::{
+    BYTES_AT_ONCE, Cut, LossOn, Marks, ShardOptions, TokeniseError, Tokeniser, Tokens, tokenise, write_cuts,
+    write_shards,
+};
 pub use tokenizer::Tokenizer;
 pub use train_bpe::{BpeOptions, train_bpe};
 pub use train_char::train_char;

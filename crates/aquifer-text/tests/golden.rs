@@ -62,6 +62,28 @@ fn chat_ids_are_those_of_transformers() {
 }
 
 #[test]
+fn what_is_learned_of_a_conversation_is_what_transformers_says_the_assistant_said() {
+    const MARKED: &str = include_str!("golden/generation.jinja");
+    for kind in ["bpe", "char"] {
+        let (plain, golden) = (learnt(kind), &goldens()[kind]);
+        let dir = tempfile::tempdir().unwrap();
+        plain.save(dir.path()).unwrap();
+        let config = dir.path().join("tokenizer_config.json");
+        let mut said: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+        said["chat_template"] = MARKED.into();
+        std::fs::write(&config, said.to_string()).unwrap();
+        // With the template of ours, which does not mark what the assistant says, and with theirs, which does.
+        for tokenizer in [plain, Tokenizer::load(dir.path()).unwrap()] {
+            for (messages, mask) in conversations().iter().zip(golden["assistant_masks"].as_array().unwrap()) {
+                let learned = tokenizer.encode_chat(messages, false).unwrap().assistant;
+                let learned: Vec<u8> = learned.into_iter().map(u8::from).collect();
+                assert_eq!(json!(learned), *mask, "{kind}: {messages:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_vocabulary_is_that_of_their_trainer() {
     let tokenizer = learnt("bpe");
     let vocab: Vec<&str> = (0..tokenizer.vocab_size() as u32).map(|id| tokenizer.token(id).unwrap()).collect();

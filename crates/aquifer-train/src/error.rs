@@ -127,6 +127,16 @@ pub enum RunError {
     Stopped,
 }
 
+impl From<aquifer_text::TokeniseError> for RunError {
+    fn from(error: aquifer_text::TokeniseError) -> Self {
+        match error {
+            aquifer_text::TokeniseError::Text(error) => error.into(),
+            aquifer_text::TokeniseError::Shards(error) => error.into(),
+            _ => RunError::Stopped,
+        }
+    }
+}
+
 fn mib(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
     match mib {

@@ -16,7 +16,6 @@ mod prepare;
 mod ready;
 mod resolve;
 mod run;
-mod tokenise;
 
 pub use data::find_data;
 pub use error::RunError;
@@ -26,4 +25,3 @@ pub use prepare::{Places, Prepared, held_bytes, prepare};
 pub use recipe::{Export, LossOn, Recipe, RecipeError};
 pub use resolve::{decoder_config, resolve, train_config};
 pub use run::{Around, Job, RECIPE_FILE, Told, Trained, forecast_recipe, recipe_of, run_recipe};
-pub use tokenise::{Marks, ShardOptions, Tokens, tokenise, write_shards};

@@ -1,14 +1,13 @@
 //! From what a recipe names to what training reads: a tokenizer, and token shards of training and held-out text.
 
 use crate::error::RunError;
-use crate::ready::{from_mixture, from_shards, shard_folders};
+use crate::ready::{from_mixture, from_shards, mixed, shard_folders};
 use crate::recipe::Recipe;
-use crate::tokenise::{BYTES_AT_ONCE, Cut, ShardOptions, write_cuts};
 use aquifer_corpus::{Document, ReadOptions, TokenShards, Unpacked, collect_documents, read_documents, unpacked};
 use aquifer_optim::{Mixture, ShardPart, TokenSource};
 use aquifer_record::progress::Unit;
 use aquifer_record::{Progress, RunFolder, Stop};
-use aquifer_text::{BpeOptions, Tokenizer, train_bpe, train_char};
+use aquifer_text::{BYTES_AT_ONCE, BpeOptions, Cut, ShardOptions, Tokenizer, train_bpe, train_char, write_cuts};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,15 +67,14 @@ pub fn prepare(
     if let Some(earlier) = prepared_earlier(run)? {
         return Ok(earlier);
     }
-    if !recipe.mixture.sources().is_empty() {
-        let prepared = from_mixture(recipe, places)?;
+    if let Some(recipe) = mixed(recipe, places)? {
+        let prepared = from_mixture(&recipe, places)?;
         prepared.tokenizer.save(&run.join("tokenizer"))?;
         return Ok(prepared);
     }
-    let data = crate::data::find_data(&recipe.data, &places.recipe_folder, &places.data_folders)?;
-    let named = recipe.heldout.as_deref();
-    let named = named.map(|name| crate::data::find_data(name, &places.recipe_folder, &places.data_folders));
-    let named = named.transpose()?;
+    let find = |name: &str| crate::data::find_data(name, &places.recipe_folder, &places.data_folders);
+    let data = find(&recipe.data)?;
+    let named = recipe.heldout.as_deref().map(find).transpose()?;
     if let Some((train, heldout)) = shard_folders(&data) {
         let prepared = from_shards(recipe, places, &data, &train, named.or(heldout).as_deref())?;
         prepared.tokenizer.save(&run.join("tokenizer"))?;

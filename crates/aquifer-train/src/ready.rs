@@ -2,11 +2,12 @@
 
 use crate::error::RunError;
 use crate::prepare::{Places, Prepared, within};
-use crate::recipe::Recipe;
-use aquifer_corpus::{ShardFormat, TokenShards, held_out_blocks};
+use crate::recipe::{MixtureKeys, Recipe};
+use aquifer_corpus::{MixtureFile, ShardFormat, TokenShards, held_out_blocks};
 use aquifer_optim::{Joined, Mixture, ShardPart, Source, TokenSource, weights_by_size};
 use aquifer_record::sha256_hex;
 use aquifer_text::Tokenizer;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +35,18 @@ pub(crate) fn from_shards(
     let (tokenizer, folder) = existing_tokenizer(recipe, places, data)?;
     let (train, heldout) = parts(recipe, &tokenizer, data, train, heldout)?;
     Ok(Prepared { tokenizer_folder: Some(folder), ..Prepared::of_one(tokenizer, train, heldout) })
+}
+
+/// The recipe with the mixture it asks for: its own, or the one that lies where its data is; `None` if that is one source.
+pub(crate) fn mixed<'a>(recipe: &'a Recipe, places: &Places) -> Result<Option<Cow<'a, Recipe>>, RunError> {
+    if !recipe.mixture.sources().is_empty() {
+        return Ok(Some(Cow::Borrowed(recipe)));
+    }
+    let data = crate::data::find_data(&recipe.data, &places.recipe_folder, &places.data_folders)?;
+    let Some(MixtureFile { sources, weights }) = MixtureFile::read(&data)? else { return Ok(None) };
+    let sources = sources.iter().map(|name| data.join(name).to_string_lossy().into_owned()).collect();
+    let mixture = MixtureKeys { sources: Some(sources), weights, temperature: None };
+    Ok(Some(Cow::Owned(Recipe { mixture, ..recipe.clone() })))
 }
 
 /// The sources of the recipe's mixture. Each holds out its own part, unless the recipe names what is held out.

@@ -4,8 +4,7 @@
 
 use aquifer_corpus::{Document, ShardFormat, ShardMeta, TokenShards};
 use aquifer_record::Stop;
-use aquifer_text::Tokenizer;
-use aquifer_train::{LossOn, Marks, ShardOptions, write_shards};
+use aquifer_text::{LossOn, Marks, ShardOptions, Tokenizer, write_shards};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

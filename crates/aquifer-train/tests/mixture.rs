@@ -7,8 +7,8 @@ use aquifer_optim::{Outcome, Watch};
 use aquifer_record::manifest::Manifest;
 use aquifer_record::{FileError, MetricLine, RunFolder, Silent, Stop};
 use aquifer_tensor::threads;
-use aquifer_text::{Tokenizer, train_char};
-use aquifer_train::{Job, LossOn, Marks, Places, Recipe, ShardOptions, run_recipe, write_shards};
+use aquifer_text::{LossOn, Marks, ShardOptions, Tokenizer, train_char, write_shards};
+use aquifer_train::{Job, Places, Recipe, run_recipe};
 use std::path::Path;
 
 const RECIPE: &str = r#"

@@ -1,12 +1,15 @@
 //! The layouts of token shards that are read and written, told by what lies there.
 
 use super::{ShardError, ShardMeta, ShardWriter, datatrove, megatron};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// A layout of token shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ShardFormat {
     /// Ours: hashed parts and a `shards.json`.
+    #[default]
     Aquifer,
     /// datatrove's `.ds` files.
     Datatrove,

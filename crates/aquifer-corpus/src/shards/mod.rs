@@ -21,11 +21,13 @@ mod error;
 mod foreign;
 mod format;
 mod megatron;
+mod mixture;
 mod open;
 mod write;
 
 pub use error::ShardError;
 pub use format::{ShardFormat, TokenSink};
+pub use mixture::MixtureFile;
 pub use open::{DocTokens, TokenShards};
 pub use write::{ShardMeta, ShardWriter};
 

@@ -34,6 +34,12 @@ pub enum PipelineError {
     /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A vocabulary that cannot be learnt or used, or a text it cannot write.
+    #[error(transparent)]
+    Text(#[from] aquifer_text::TextError),
+    /// Token shards that cannot be written or read.
+    #[error(transparent)]
+    Shards(#[from] aquifer_corpus::ShardError),
     /// The folder is in use, or no folder for this.
     #[error(transparent)]
     Run(#[from] RunError),

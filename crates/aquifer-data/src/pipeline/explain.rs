@@ -100,7 +100,7 @@ impl Pipeline {
             path: file.path.clone(),
             why: "it is not the file that the run read".to_owned(),
         };
-        let documents = read_files(vec![file.clone()], &self.recipe.read_options());
+        let documents = read_files(vec![file.clone()], &self.recipe.read_options(self.source_of(part)));
         let mut document = documents.flatten().nth(row as usize).ok_or_else(changed)?;
         let (id, file) = (document.id.clone(), file.name.clone());
         let mut said = Explained { id, of_this_id: 1, file, dropped_by: None, stages: Vec::new() };
@@ -112,7 +112,7 @@ impl Pipeline {
                 let columns = barrier.column_names().iter().zip(barrier.columns());
                 document = said.step(barrier.name(), columns, answer, document, |_| Vec::new());
             }
-            for stage in &segment.stages {
+            for (stage, _) in segment.stages_for(self.source_of(part)).filter(|(_, asks)| *asks) {
                 document = said.ask(stage, document);
             }
         }

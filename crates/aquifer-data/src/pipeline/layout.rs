@@ -1,6 +1,7 @@
 //! Where a run keeps what: names of files, and nothing else.
 
 use super::home::{Elsewhere, Home};
+use super::shards::Split;
 use aquifer_record::storage::is_address;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,31 @@ impl Layout {
     /// What the parts come to; written last of all.
     pub(super) fn funnel(&self) -> PathBuf {
         self.root.join("data.json")
+    }
+
+    /// Token shards, and their tokenizer.
+    pub(super) fn shards(&self) -> PathBuf {
+        self.root.join("shards")
+    }
+
+    /// The tokenizer of the shards.
+    pub(super) fn tokenizer(&self) -> PathBuf {
+        self.shards().join("tokenizer")
+    }
+
+    /// Tokens of a part, until the shards are put together.
+    pub(super) fn tokens(&self, part: usize, split: Split) -> PathBuf {
+        self.work().join(format!("tokens/{part:05}-{}", split.name()))
+    }
+
+    /// Written last: this part is made into tokens.
+    pub(super) fn tokenised(&self, part: usize) -> PathBuf {
+        self.root.join(format!("done/tokens-{part:05}.json"))
+    }
+
+    /// Written last: the shards are put together.
+    pub(super) fn sharded(&self) -> PathBuf {
+        self.root.join("done/shards.json")
     }
 
     /// The folders that outlive the run.

@@ -32,18 +32,22 @@ mod presets;
 mod recipe;
 mod run;
 mod segment;
+mod shards;
+mod splits;
 mod spread;
 mod steps;
+mod tail;
 mod tally;
 
-pub use cut::{Condition, ConditionError, Cut, CutOutcome};
+pub use cut::{Condition, ConditionError, Cut, CutOutcome, CutTo};
 pub use duplicates::Duplicate;
 pub use error::PipelineError;
 pub use explain::{Explained, Measured, Step};
 pub use home::Elsewhere;
-pub use presets::{PRESETS, Preset};
-pub use recipe::{Input, Recipe};
+pub use presets::{ENDING, PRESETS, Preset};
+pub use recipe::{Input, Recipe, Source};
 pub use run::{Outcome, Pipeline, RunOptions, Share};
+pub use shards::Shards;
 pub use steps::RunStep;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::barrier::decisions;
 use super::columns::{self, Row};
 use super::flow::ordered;
 use super::layout::Layout;
-use super::recipe::Segment;
+use super::recipe::{Recipe, Segment};
 use super::segment::{Fate, pass};
 use super::tally::Tally;
 use aquifer_corpus::{Document, Documents, InputFile, ReadOptions, Skipped, read_files, zstd_lines};
@@ -28,9 +28,9 @@ pub(super) struct Work<'a> {
     pub(super) at: usize,
     pub(super) layout: &'a Layout,
     pub(super) files: &'a [InputFile],
-    pub(super) read: ReadOptions,
-    pub(super) measure_all: bool,
-    pub(super) discard: bool,
+    /// The source of each file.
+    pub(super) sources: &'a [usize],
+    pub(super) recipe: &'a Recipe,
     pub(super) threads: usize,
 }
 
@@ -99,8 +99,10 @@ impl Work<'_> {
         let behind = self.segments.get(self.at + 1).and_then(|segment| segment.barrier.as_ref());
         let (mut kept, mut dropped, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         let mut rows: Vec<Row> = Vec::with_capacity(batch.documents.len());
+        let source = self.sources[batch.part];
         for (row, document, decision) in batch.documents {
-            let (fate, row) = pass(self.segment(), document, row, decision, self.measure_all, &mut tally);
+            let (fate, row) =
+                pass(self.segment(), source, document, row, decision, self.recipe.measure_all, &mut tally);
             tally.measured(&row);
             rows.push(row);
             match fate {
@@ -113,7 +115,7 @@ impl Work<'_> {
                 Fate::Goes(document) => dropped.push(document),
             }
         }
-        if self.discard {
+        if self.recipe.discard {
             dropped.clear();
         }
         let lines = |documents: &[Document]| match documents.is_empty() {
@@ -242,7 +244,8 @@ impl Source<'_> {
     fn open(&self, part: usize) -> Result<Open, PipelineError> {
         let (work, file) = (self.work, &self.work.files[part]);
         if work.at == 0 {
-            let documents = read_files(vec![work.layout.input(part, file)?], &work.read);
+            let options = work.recipe.read_options(work.sources[part]);
+            let documents = read_files(vec![work.layout.input(part, file)?], &options);
             return Ok(Open { part, documents, places: Places::Counted(0), read: 0, total: file.bytes });
         }
         let path = work.layout.columns(work.at - 1, part);

@@ -10,6 +10,9 @@ pub struct Preset {
     pub text: &'static str,
 }
 
+/// What can be switched on at the end of every preset, as comments.
+pub const ENDING: &str = include_str!("presets/ending.toml");
+
 /// Every preset there is.
 pub const PRESETS: &[Preset] = &[
     Preset {
@@ -55,5 +58,17 @@ mod tests {
         for preset in PRESETS {
             assert_eq!(Recipe::preset(preset.name), Some(Recipe::parse(preset.text, preset.name).unwrap()));
         }
+    }
+
+    #[test]
+    fn the_ending_changes_nothing_until_it_is_switched_on() {
+        let short = Recipe::preset("short").unwrap();
+        let of = |ending: &str| Recipe::parse(&(short.to_toml() + ending), "short").unwrap();
+        assert_eq!(of(ENDING).to_toml(), short.to_toml());
+        let on = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
+        let on = of(&ENDING.lines().map(on).collect::<Vec<_>>().join("\n"));
+        // What stands there are the defaults.
+        assert_eq!(on.shards, Some(crate::pipeline::Shards::default()));
+        assert_eq!((on.sources.len(), on.sources[0].weight, on.sources[1].sample), (2, Some(3.0), 1.0));
     }
 }

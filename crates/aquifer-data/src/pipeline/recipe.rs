@@ -1,7 +1,7 @@
 //! `pipeline.toml`: what is done to documents, in order.
 
 use super::barrier::Barrier;
-use super::{PRESETS, PipelineError};
+use super::{PRESETS, PipelineError, Shards};
 use crate::rules::{RuleError, Stage};
 use aquifer_corpus::ReadOptions;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ pub struct Recipe {
     /// What to read.
     #[serde(default)]
     pub input: Input,
+    /// What to read where it comes from several sources, in place of `input`.
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// Measure every rule on every document, also behind the first that drops it, so that the documents can be cut again
     /// by any bound without measuring anything again. Costs time; otherwise a document's values end where it was dropped.
     #[serde(default)]
@@ -24,6 +27,9 @@ pub struct Recipe {
     /// The stages: tables with a `rule`, or with a `dedup`.
     #[serde(default, rename = "stage")]
     pub stages: Vec<toml::Table>,
+    /// What becomes of the documents that stay, if it is not to end with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     #[serde(skip)]
     origin: String,
 }
@@ -40,10 +46,52 @@ pub struct Input {
     pub text_field: Option<String>,
 }
 
+/// One of several sources.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What it is called: stages name it, and its shards lie in a folder of this name.
+    pub name: String,
+    /// Files and folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathBuf>,
+    /// Field or column that holds the text, where it is not `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_field: Option<String>,
+    /// Part of the documents that stay which becomes tokens, drawn by lot.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub sample: f64,
+    /// Its part in the tokens that training reads, in any unit; by size, if no source has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+}
+
+fn all() -> f64 {
+    1.0
+}
+
+fn is_all(sample: &f64) -> bool {
+    *sample == 1.0
+}
+
 /// Rules between two barriers, with the barrier before them.
 pub(super) struct Segment {
     pub(super) barrier: Option<Barrier>,
     pub(super) stages: Vec<Stage>,
+    /// For each stage, which sources it asks; all, if none are named.
+    only: Vec<Option<Vec<usize>>>,
+}
+
+impl Segment {
+    fn new(barrier: Option<Barrier>) -> Self {
+        Segment { barrier, stages: Vec::new(), only: Vec::new() }
+    }
+
+    /// The stages, each with whether it asks documents of this source.
+    pub(super) fn stages_for(&self, source: usize) -> impl Iterator<Item = (&Stage, bool)> {
+        let asks = move |only: &Option<Vec<usize>>| only.as_ref().is_none_or(|only| only.contains(&source));
+        self.stages.iter().zip(self.only.iter().map(asks))
+    }
 }
 
 impl Recipe {
@@ -60,8 +108,45 @@ impl Recipe {
                 "it has no [[stage]]: name at least one, such as rule = \"gopher_quality\"".to_owned(),
             ));
         }
+        if let Some(why) = recipe.fault_of_sources() {
+            return Err(refused(why));
+        }
         recipe.segments()?;
         Ok(recipe)
+    }
+
+    /// Something in this recipe that cannot be.
+    pub(super) fn refused(&self, why: String) -> PipelineError {
+        PipelineError::Recipe { origin: self.origin.clone(), why }
+    }
+
+    fn fault_of_sources(&self) -> Option<String> {
+        for (at, source) in self.sources.iter().enumerate() {
+            let Source { name, sample, weight, .. } = source;
+            let fine = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || name.starts_with('.') || name == "tokenizer" || !name.chars().all(fine) {
+                return Some(format!("`{name}` cannot name a source: use letters, digits, `-`, `_` and `.`"));
+            }
+            if self.sources[..at].iter().any(|other| other.name == *name) {
+                return Some(format!("two sources are called `{name}`"));
+            }
+            if !(*sample > 0.0 && *sample <= 1.0) {
+                return Some(format!(
+                    "`sample` of source `{name}` should be above 0 and at most 1, it is {sample}: what is to be read more \
+                     than once gets a `weight`"
+                ));
+            }
+            if weight.is_some_and(|weight| !(weight > 0.0 && weight.is_finite())) {
+                return Some(format!("`weight` of source `{name}` should be above 0: leave the source out instead"));
+            }
+        }
+        let weighted = self.sources.iter().filter(|source| source.weight.is_some()).count();
+        if weighted > 0 && weighted < self.sources.len() {
+            return Some("some sources have a `weight` and others have none: give one to all, or to none".to_owned());
+        }
+        let taken = !self.input.paths.is_empty() || self.input.text_field.is_some();
+        (taken && !self.sources.is_empty())
+            .then(|| "it has [input] and [[source]]: one takes the other's place".to_owned())
     }
 
     /// One of the [`PRESETS`](super::PRESETS); `None` for a name there is not.
@@ -81,15 +166,17 @@ impl Recipe {
         toml::to_string_pretty(self).expect("tables, strings and numbers are TOML")
     }
 
-    pub(super) fn read_options(&self) -> ReadOptions {
+    /// How the files of a source are read.
+    pub(super) fn read_options(&self, source: usize) -> ReadOptions {
+        let text_field = self.sources.get(source).map_or(&self.input.text_field, |source| &source.text_field);
         // Many rows are on their way at once: a line may be as long as a page, not longer.
         let max_line_bytes = ReadOptions::default().max_page_bytes;
-        ReadOptions { text_field: self.input.text_field.clone(), max_line_bytes, ..ReadOptions::default() }
+        ReadOptions { text_field: text_field.clone(), max_line_bytes, ..ReadOptions::default() }
     }
 
     /// The stages, built, in segments; a barrier begins a new one.
     pub(super) fn segments(&self) -> Result<Vec<Segment>, PipelineError> {
-        let mut segments = vec![Segment { barrier: None, stages: Vec::new() }];
+        let mut segments = vec![Segment::new(None)];
         let mut names: Vec<String> = Vec::new();
         for (at, table) in self.stages.iter().enumerate() {
             let failed = |cause: RuleError| PipelineError::Stage { origin: self.origin.clone(), number: at + 1, cause };
@@ -97,13 +184,17 @@ impl Recipe {
                 true => {
                     let barrier = Barrier::build(table.clone()).map_err(failed)?;
                     let name = barrier.name().to_owned();
-                    segments.push(Segment { barrier: Some(barrier), stages: Vec::new() });
+                    segments.push(Segment::new(Some(barrier)));
                     name
                 }
                 false => {
-                    let stage = Stage::build(table.clone()).map_err(failed)?;
+                    let mut table = table.clone();
+                    let only = self.only(&mut table).map_err(failed)?;
+                    let stage = Stage::build(table).map_err(failed)?;
                     let name = stage.name().to_owned();
-                    segments.last_mut().expect("there is one from the start").stages.push(stage);
+                    let segment = segments.last_mut().expect("there is one from the start");
+                    segment.stages.push(stage);
+                    segment.only.push(only);
                     name
                 }
             };
@@ -114,6 +205,20 @@ impl Recipe {
             names.push(name);
         }
         Ok(segments)
+    }
+
+    /// The sources that a stage names in `sources`, taken from its table.
+    fn only(&self, table: &mut toml::Table) -> Result<Option<Vec<usize>>, RuleError> {
+        let Some(named) = table.remove("sources") else { return Ok(None) };
+        let named: Vec<String> =
+            named.try_into().map_err(|_| RuleError::Options("`sources` should be a list of names".to_owned()))?;
+        let find = |name: &String| {
+            self.sources.iter().position(|source| source.name == *name).ok_or_else(|| {
+                let names: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
+                RuleError::Options(format!("there is no [[source]] called `{name}`; there are: {}", names.join(", ")))
+            })
+        };
+        named.iter().map(find).collect::<Result<Vec<usize>, RuleError>>().map(Some)
     }
 }
 

@@ -6,17 +6,19 @@ use super::layout::Layout;
 use super::part::Work;
 use super::recipe::{Recipe, Segment};
 use super::steps::RunStep;
+use super::tail::Tail;
 use super::tally::{Sample, StageTally, Tally};
-use super::{PipelineError, columns};
+use super::{PipelineError, Shards, columns};
 use aquifer_corpus::{Document, InputFile, ReadError, ReadOptions, input_files, read_documents};
-use aquifer_record::data::{DataReport, Example, Skipped, Stage};
+use aquifer_record::data::{DataReport, Example, Size, Skipped, Stage};
 use aquifer_record::files::sweep;
 use aquifer_record::progress::Unit;
 use aquifer_record::run::RunFolder;
 use aquifer_record::storage::{Storage, is_address};
 use aquifer_record::{FileError, Hold, Progress, Stop, write_atomic_bytes};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -25,7 +27,9 @@ pub struct Pipeline {
     pub(super) recipe: Recipe,
     pub(super) segments: Vec<Segment>,
     pub(super) files: Vec<InputFile>,
-    folder: RunFolder,
+    /// The source of each file, by its place in the recipe.
+    sources: Vec<usize>,
+    pub(super) folder: RunFolder,
     pub(super) layout: Layout,
 }
 
@@ -78,6 +82,8 @@ pub struct Outcome {
     pub report: DataReport,
     /// The folder with the documents that stay.
     pub documents: PathBuf,
+    /// The folder with the token shards, where the recipe ends in some.
+    pub shards: Option<PathBuf>,
 }
 
 /// A part as a run remembers it.
@@ -86,6 +92,8 @@ struct Part {
     name: String,
     path: PathBuf,
     bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
 }
 
 impl Pipeline {
@@ -96,9 +104,10 @@ impl Pipeline {
     /// For inputs that cannot be read, and a folder that holds something else.
     pub fn open(recipe: Recipe, paths: &[PathBuf], out: &Path) -> Result<Self, PipelineError> {
         let segments = recipe.segments()?;
-        let files = find(if paths.is_empty() { &recipe.input.paths } else { paths }, None)?;
+        check(&recipe, paths)?;
+        let found = find(&recipe, paths, None)?;
         let layout = Layout::new(out, segments.len());
-        Self::begin(recipe, segments, files, layout, out)
+        Self::begin(recipe, segments, found, layout, out)
     }
 
     /// The same where some of `paths`, `out`, or all of them are addresses such as `s3://bucket/prefix`.
@@ -112,15 +121,20 @@ impl Pipeline {
         elsewhere: Elsewhere,
     ) -> Result<Self, PipelineError> {
         let segments = recipe.segments()?;
-        let files = find(if paths.is_empty() { &recipe.input.paths } else { paths }, Some(&*elsewhere.storage))?;
+        check(&recipe, paths)?;
+        if recipe.shards.is_some() && is_address(out) {
+            let why = "a run in an object store ends with documents: leave out [shards], and make them with `aquifer data shard`";
+            return Err(recipe.refused(why.to_owned()));
+        }
+        let found = find(&recipe, paths, Some(&*elsewhere.storage))?;
         let layout = Layout::anywhere(out, segments.len(), elsewhere);
-        Self::begin(recipe, segments, files, layout, out)
+        Self::begin(recipe, segments, found, layout, out)
     }
 
     fn begin(
         recipe: Recipe,
         segments: Vec<Segment>,
-        files: Vec<InputFile>,
+        (files, sources): Found,
         layout: Layout,
         out: &Path,
     ) -> Result<Self, PipelineError> {
@@ -129,7 +143,9 @@ impl Pipeline {
         let another = |what: &str| PipelineError::Another { path: out.to_path_buf(), what: what.to_owned() };
         let mut written = recipe.clone();
         written.input.paths.clear();
-        let parts: Vec<Part> = files.iter().map(Part::of).collect();
+        written.sources.iter_mut().for_each(|source| source.paths.clear());
+        let name = |at: &usize| recipe.sources.get(*at).map(|source| source.name.clone());
+        let parts: Vec<Part> = files.iter().zip(&sources).map(|(file, at)| Part::of(file, name(at))).collect();
         for (path, text, what) in [
             (layout.recipe(), written.to_toml(), "another recipe"),
             (layout.parts(), serde_json::to_string_pretty(&parts).expect("names and numbers"), "other input files"),
@@ -145,7 +161,7 @@ impl Pipeline {
             }
         }
         layout.look()?;
-        Ok(Pipeline { recipe, segments, files, folder, layout })
+        Ok(Pipeline { recipe, segments, files, sources, folder, layout })
     }
 
     /// The run in a folder, to look at or to go on with.
@@ -160,17 +176,40 @@ impl Pipeline {
         let parts: Vec<Part> = serde_json::from_str(&read(&names.parts())?).map_err(damaged)?;
         let files: Vec<InputFile> =
             parts.iter().map(|part| InputFile::at(part.path.clone(), part.name.clone())).collect();
-        if files.iter().map(Part::of).ne(parts) {
+        if files.iter().zip(&parts).any(|(file, part)| Part::of(file, part.source.clone()) != *part) {
             return Err(PipelineError::Another { path: folder.to_path_buf(), what: "other input files".to_owned() });
         }
+        let source = |part: &Part| recipe.sources.iter().position(|source| Some(&source.name) == part.source.as_ref());
+        let sources = parts.iter().map(|part| source(part).unwrap_or(0)).collect();
         let segments = recipe.segments()?;
         let layout = Layout::new(folder, segments.len());
-        Ok(Pipeline { recipe, segments, files, folder: RunFolder::at(folder.to_path_buf()), layout })
+        Ok(Pipeline { recipe, segments, files, sources, folder: RunFolder::at(folder.to_path_buf()), layout })
     }
 
-    /// Whether every part is through.
+    /// Whether every part is through, and the shards are there if the recipe ends in some.
     pub fn is_finished(&self) -> bool {
-        (0..self.files.len()).all(|part| self.layout.done(self.segments.len() - 1, part).exists())
+        self.is_ready(RunStep::AddUp)
+    }
+
+    /// The source of a part, by its place in the recipe; 0 where the recipe names none.
+    pub(super) fn source_of(&self, part: usize) -> usize {
+        self.sources[part]
+    }
+
+    /// Part of a part's documents that becomes tokens.
+    pub(super) fn sample_of(&self, part: usize) -> f64 {
+        self.recipe.sources.get(self.sources[part]).map_or(1.0, |source| source.sample)
+    }
+
+    /// How much of a part stays.
+    pub(super) fn kept(&self, part: usize) -> Result<Size, PipelineError> {
+        let tally: Tally = read_json(&self.layout.done(self.segments.len() - 1, part))?;
+        Ok(tally.kept)
+    }
+
+    /// Whether the recipe ends in token shards.
+    pub fn ends_in_shards(&self) -> bool {
+        self.recipe.shards.is_some()
     }
 
     /// The documents of a part that stay, in order.
@@ -192,12 +231,16 @@ impl Pipeline {
         }))
     }
 
-    /// How many files these inputs hold, and their bytes on the disk.
+    /// How many files a recipe's inputs hold (`paths`, if there are any), and their bytes on the disk.
     ///
     /// # Errors
     /// For inputs that cannot be read.
-    pub fn survey(paths: &[PathBuf], elsewhere: Option<&Elsewhere>) -> Result<(usize, u64), PipelineError> {
-        find(paths, elsewhere.map(|elsewhere| &*elsewhere.storage)).map(|files| count(&files))
+    pub fn survey(
+        recipe: &Recipe,
+        paths: &[PathBuf],
+        elsewhere: Option<&Elsewhere>,
+    ) -> Result<(usize, u64), PipelineError> {
+        find(recipe, paths, elsewhere.map(|elsewhere| &*elsewhere.storage)).map(|(files, _)| count(&files))
     }
 
     /// How many parts there are, and their bytes.
@@ -253,6 +296,10 @@ impl Pipeline {
             match step {
                 RunStep::Parts(at) => self.do_parts(at, options, progress, stop)?,
                 RunStep::Compare(at) => self.compare(at, options, progress)?,
+                RunStep::Learn | RunStep::Tokenise | RunStep::Assemble => {
+                    let shards = self.recipe.shards.as_ref().expect("such steps are of recipes that end in shards");
+                    Tail { pipeline: self, shards, options, progress, stop }.go(step)?;
+                }
                 RunStep::AddUp => return self.finish().map(Some),
             }
         }
@@ -302,9 +349,8 @@ impl Pipeline {
             at,
             layout: &self.layout,
             files: &self.files,
-            read: self.recipe.read_options(),
-            measure_all: self.recipe.measure_all,
-            discard: self.recipe.discard,
+            sources: &self.sources,
+            recipe: &self.recipe,
             threads: options.threads,
         };
         work.run(left, &*bar, stop)
@@ -338,9 +384,7 @@ impl Pipeline {
             for part in 0..self.files.len() {
                 let path = self.layout.done(at, part);
                 self.layout.bring(&path)?;
-                let text = std::fs::read(&path).map_err(FileError::at("read", &path))?;
-                let own: Tally = serde_json::from_slice(&text)
-                    .map_err(|e| PipelineError::Damaged { path: path.clone(), why: e.to_string() })?;
+                let own: Tally = read_json(&path)?;
                 match &mut tally {
                     Some(tally) => tally.merge(own),
                     None => tally = Some(own),
@@ -371,6 +415,10 @@ impl Pipeline {
             return Err(ReadError::NothingReadable { count: report.skipped_total, first: skips }.into());
         }
         report.splits.insert("documents".to_owned(), size.unwrap_or_default());
+        let shards = self.recipe.shards.as_ref().map(|_| self.layout.shards());
+        if shards.is_some() {
+            report.splits.extend(read_json::<BTreeMap<String, Size>>(&self.layout.sharded())?);
+        }
         report.source = format!("{} files", self.files.len());
         let text = serde_json::to_vec_pretty(&report).expect("counts and strings");
         write_atomic_bytes(&self.layout.funnel(), &text)?;
@@ -380,14 +428,20 @@ impl Pipeline {
             sweep(&folder)?;
         }
         self.layout.remove_work()?;
-        Ok(Outcome { report, documents: self.layout.seen_at(&self.folder.join("documents")) })
+        Ok(Outcome { report, documents: self.layout.seen_at(&self.folder.join("documents")), shards })
     }
 }
 
 impl Part {
-    fn of(file: &InputFile) -> Self {
-        Part { name: file.name.clone(), path: file.path.clone(), bytes: file.bytes }
+    fn of(file: &InputFile, source: Option<String>) -> Self {
+        Part { name: file.name.clone(), path: file.path.clone(), bytes: file.bytes, source }
     }
+}
+
+/// A file that the run wrote.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, PipelineError> {
+    let text = std::fs::read(path).map_err(FileError::at("read", path))?;
+    serde_json::from_slice(&text).map_err(|e| PipelineError::Damaged { path: path.to_path_buf(), why: e.to_string() })
 }
 
 /// A document that the run wrote, or what is the matter with its file.
@@ -403,34 +457,55 @@ fn count(files: &[InputFile]) -> (usize, u64) {
     (files.len(), files.iter().map(|file| file.bytes).sum())
 }
 
-/// The files of all inputs. Where two would be called the same, all are called by their whole paths.
-fn find(paths: &[PathBuf], storage: Option<&dyn Storage>) -> Result<Vec<InputFile>, PipelineError> {
-    let mut files = Vec::new();
-    for path in paths {
-        match storage.filter(|_| is_address(path)) {
-            None => files.extend(input_files(path)?),
-            Some(storage) => {
-                let stored = storage.list(&path.to_string_lossy())?;
-                // As in folders, hidden files are nobody's input.
-                let seen = stored.into_iter().filter(|file| !file.name.split('/').any(|part| part.starts_with('.')));
-                let before = files.len();
-                files.extend(seen.map(|stored| {
-                    // It is read once it is here, and asked then what it is.
-                    let mut file = InputFile::at(stored.address.into(), stored.name);
-                    file.bytes = stored.bytes;
-                    file
-                }));
-                if files.len() == before {
-                    return Err(FileError::at("read", path)(std::io::ErrorKind::NotFound.into()).into());
-                }
+/// What recipes may say that their rules alone do not tell.
+fn check(recipe: &Recipe, paths: &[PathBuf]) -> Result<(), PipelineError> {
+    if !recipe.sources.is_empty() && !paths.is_empty() {
+        return Err(recipe.refused("it names its sources: put what is to be read into their `paths`".to_owned()));
+    }
+    recipe.shards.as_ref().and_then(Shards::fault).map_or(Ok(()), |why| Err(recipe.refused(why)))
+}
+
+/// The files of all inputs, `paths` or those of the recipe, with the source of each.
+type Found = (Vec<InputFile>, Vec<usize>);
+
+/// Finds them. Where two would be called the same, all are called by their whole paths.
+fn find(recipe: &Recipe, paths: &[PathBuf], storage: Option<&dyn Storage>) -> Result<Found, PipelineError> {
+    let (mut files, mut sources) = (Vec::new(), Vec::new());
+    let own = if paths.is_empty() { &recipe.input.paths } else { paths };
+    let named = recipe.sources.iter().enumerate().map(|(at, source)| (at, source.paths.as_slice()));
+    for (at, paths) in std::iter::once((0, own)).chain(named) {
+        for path in paths {
+            match storage.filter(|_| is_address(path)) {
+                None => files.extend(input_files(path)?),
+                Some(storage) => files.extend(stored_files(path, storage)?),
             }
+            sources.resize(files.len(), at);
         }
     }
     let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
     if names.len() < files.len() {
         files.iter_mut().for_each(|file| file.name = file.path.to_string_lossy().into_owned());
     }
-    Ok(files)
+    Ok((files, sources))
+}
+
+/// The files of an address.
+fn stored_files(path: &Path, storage: &dyn Storage) -> Result<Vec<InputFile>, PipelineError> {
+    let stored = storage.list(&path.to_string_lossy())?;
+    // As in folders, hidden files are nobody's input.
+    let seen = stored.into_iter().filter(|file| !file.name.split('/').any(|part| part.starts_with('.')));
+    let files: Vec<InputFile> = seen
+        .map(|stored| {
+            // It is read once it is here, and asked then what it is.
+            let mut file = InputFile::at(stored.address.into(), stored.name);
+            file.bytes = stored.bytes;
+            file
+        })
+        .collect();
+    match files.is_empty() {
+        true => Err(FileError::at("read", path)(std::io::ErrorKind::NotFound.into()).into()),
+        false => Ok(files),
+    }
 }
 
 fn skipped(row: &aquifer_corpus::Skipped) -> Skipped {

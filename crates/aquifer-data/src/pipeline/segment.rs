@@ -17,6 +17,7 @@ pub(super) enum Fate {
 /// Takes a document through a segment. With `all` every rule is asked, also behind the one that drops it.
 pub(super) fn pass(
     segment: &Segment,
+    source: usize,
     document: Document,
     row: u64,
     decision: Option<Vec<u8>>,
@@ -30,8 +31,11 @@ pub(super) fn pass(
         let tally = tallies.next().expect("the barrier has one");
         way.meet(barrier.name(), barrier.columns().len(), tally, |d| barrier.ask(d, &decision, all));
     }
-    for (stage, tally) in segment.stages.iter().zip(tallies) {
-        way.meet(stage.name(), stage.columns().len(), tally, |d| stage.ask(&Page::new(d), all));
+    for ((stage, asks), tally) in segment.stages_for(source).zip(tallies) {
+        match asks {
+            true => way.meet(stage.name(), stage.columns().len(), tally, |d| stage.ask(&Page::new(d), all)),
+            false => way.pass_by(stage.columns().len()),
+        }
     }
     let Way { document, values, broken, dropped, .. } = way;
     let row = Row { id: document.id.clone(), row, bytes, values, verdict: broken.as_ref().map(|b| b.column.clone()) };
@@ -60,11 +64,15 @@ struct Way {
 }
 
 impl Way {
+    /// Leaves one stage unasked.
+    fn pass_by(&mut self, columns: usize) {
+        self.values.resize(self.values.len() + columns, None);
+    }
+
     /// Asks one stage of so many columns.
     fn meet(&mut self, name: &str, columns: usize, tally: &mut StageTally, ask: impl FnOnce(&Document) -> Answer) {
         if self.broken.is_some() && !self.all {
-            self.values.resize(self.values.len() + columns, None);
-            return;
+            return self.pass_by(columns);
         }
         if self.broken.is_none() {
             tally.enter(self.document.text.len());
@@ -90,21 +98,21 @@ impl Way {
     }
 }
 
-/// Takes a document that `segments[at]` dropped through the rest of the rules, from the one with the column `verdict` on:
+/// Takes a document of a source that `segments[at]` dropped through the rest of the rules, from the one with the column `verdict` on:
 /// as it leaves them, and the values they measured. Barriers are passed over.
 pub(super) fn go_on(
     segments: &[Segment],
     at: usize,
+    source: usize,
     verdict: &str,
     mut document: Document,
 ) -> (Document, Vec<(String, Option<Value>)>) {
     let owner = verdict.rsplit_once('.').map_or(verdict, |(stage, _)| stage);
-    let stages = &segments[at].stages;
     // A barrier of this name stands before all of them.
-    let from = stages.iter().position(|stage| stage.name() == owner).unwrap_or(0);
-    let rest = stages[from..].iter().chain(segments[at + 1..].iter().flat_map(|segment| &segment.stages));
+    let from = segments[at].stages.iter().position(|stage| stage.name() == owner).unwrap_or(0);
+    let rest = segments[at..].iter().flat_map(|segment| segment.stages_for(source)).skip(from);
     let mut values = Vec::new();
-    for stage in rest {
+    for (stage, _) in rest.filter(|(_, asks)| *asks) {
         let mut answer = stage.ask(&Page::new(&document), true);
         values.extend(stage.column_names().iter().cloned().zip(answer.values.drain(..)));
         answer.change(&mut document);

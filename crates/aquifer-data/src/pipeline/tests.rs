@@ -5,6 +5,8 @@ use aquifer_record::{Silent, Stop};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod shards;
+
 pub(super) const RECIPE: &str = "[[stage]]\nrule = \"noise\"\n[[stage]]\ndedup = \"exact\"\n[[stage]]\nrule = \"noise\"\nname = \"again\"\nletters = { at_least = 0.6 }\n";
 
 /// Three files of documents, some of them noise, some copies across files.
@@ -136,7 +138,7 @@ fn a_cut_keeps_what_its_condition_says_and_one_of_each_copy() {
     let file = dir.path().join("cut.jsonl.gz");
     let ids = |condition: &str, keep| {
         let condition = Condition::parse(condition, cut.schema()).unwrap();
-        let outcome = cut.run(&condition, keep, Some(&file), &Silent, &Stop::new()).unwrap().unwrap();
+        let outcome = cut.run(&condition, keep, Some(CutTo::File(&file)), &Silent, &Stop::new()).unwrap().unwrap();
         let found = collect_documents(read_documents(&file, &ReadOptions::default()).unwrap(), &Silent, &Stop::new());
         let found: Vec<String> = found.unwrap().documents.into_iter().map(|d| d.id).collect();
         assert_eq!(found.len() as u64, outcome.kept.documents);

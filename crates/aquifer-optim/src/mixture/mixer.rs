@@ -68,9 +68,8 @@ impl Mixer {
         for grain in first_grain..first_grain + grains as u64 {
             let Turn { source, nth } = self.turn(grain);
             let (packer, used) = (&mut self.packers[source], &mut used[source]);
-            let taken = packer.append(nth, &mut batch);
-            used.documents += taken.documents;
-            used.tokens += taken.targets;
+            used.tokens += packer.append(nth, &mut batch);
+            used.documents = packer.documents(nth + 1);
             used.epochs = packer.epochs(nth + 1);
         }
         batch

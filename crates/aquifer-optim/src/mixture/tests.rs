@@ -91,7 +91,8 @@ proptest! {
             let rows = |doc| source.tokens_in(doc) as u64 - 1;
             let in_epoch: u64 = (0..source.documents()).map(rows).sum();
             let whole = used[at].epochs as u64;
-            prop_assert!(used[at].documents >= whole * source.documents() as u64);
+            prop_assert!(used[at].documents > whole * source.documents() as u64 || used[at].epochs == whole as f64);
+            prop_assert!(used[at].documents <= (whole + 1) * source.documents() as u64);
             prop_assert!(used[at].tokens >= whole * in_epoch && used[at].tokens <= (whole + 1) * in_epoch);
             // A whole number of epochs is each document that often: tokens count up from a document's second.
             let mut first: Vec<u32> = taught[at][..(whole * in_epoch) as usize].to_vec();

@@ -19,6 +19,8 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 HERE = Path(__file__).parent
 LLAMA_LIKE = (HERE / "llama_like.jinja").read_text()
 TOOLS = (HERE / "features.jinja").read_text()
+# ChatML that says what the assistant says, for `return_assistant_tokens_mask`: its content and the mark that ends it.
+GENERATION = (HERE / "generation.jinja").read_text()
 
 
 def learn(texts, vocab_size, ours):
@@ -55,6 +57,12 @@ def main(folder):
         out[kind] = {
             "ids": encoded,
             "chat_ids": [hf.apply_chat_template(c, tokenize=True, return_dict=False) for c in conversations],
+            "assistant_masks": [
+                hf.apply_chat_template(
+                    c, chat_template=GENERATION, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+                )["assistant_masks"]
+                for c in conversations
+            ],
             "bos_eos_pad": [hf.bos_token_id, hf.eos_token_id, hf.pad_token_id],
         }
         if kind == "bpe":

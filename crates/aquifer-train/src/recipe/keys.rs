@@ -2,6 +2,7 @@
 //! for people, and in the list that help texts print.
 
 use aquifer_optim::{Method, Shape};
+pub use aquifer_text::LossOn;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -187,17 +188,6 @@ table! {
         /// Which weights the run ends with: the `last`, or the `best` on held-out text (asks for `keep_best`).
         export: Export = Export::Last,
     }
-}
-
-/// What of a dialogue is learnt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LossOn {
-    /// Every token.
-    All,
-    /// What the assistant says.
-    #[default]
-    Assistant,
 }
 
 /// Which weights a run ends with.

@@ -6,24 +6,26 @@
 //! the stages behind would have changed in its text.
 
 mod expression;
+mod out;
 mod survivors;
 mod table;
 
 pub use expression::{Condition, ConditionError};
+pub use out::CutTo;
 
 use super::PipelineError;
 use super::run::Pipeline;
 use super::segment::go_on;
 use crate::dedup::Keep;
 use crate::rules::Value;
-use aquifer_corpus::{Document, LineFrames};
+use aquifer_corpus::Document;
 use aquifer_record::data::Size;
 use aquifer_record::progress::Unit;
-use aquifer_record::{FileError, Progress, Stop, Writing};
+use aquifer_record::{Progress, Stop};
 use arrow_schema::Schema;
+use out::{Out, Vocabulary};
 use serde::Serialize;
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
 use survivors::Survivors;
 use table::PartTable;
 
@@ -40,6 +42,9 @@ pub struct CutOutcome {
     pub measured: u64,
     /// Rescued documents that were never compared with others, by the stage that would have done it.
     pub not_compared: Vec<(String, u64)>,
+    /// Documents, bytes and tokens of each set of shards that was written.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shards: BTreeMap<String, Size>,
 }
 
 /// A finished run, to be cut again.
@@ -60,7 +65,8 @@ impl<'a> Cut<'a> {
         &self.schema
     }
 
-    /// Finds the documents for which the condition holds, of copies the one that `keep` chooses (all, if it is none), and, where `out` is given, writes them there, in order.
+    /// Finds the documents for which the condition holds, of copies the one that `keep` chooses (all, if it is none), and,
+    /// where `out` is given, writes them there, in order.
     ///
     /// # Errors
     /// For files that cannot be read or written; where dropped documents are needed and were discarded.
@@ -68,7 +74,7 @@ impl<'a> Cut<'a> {
         &self,
         condition: &Condition,
         keep: Option<Keep>,
-        out: Option<&Path>,
+        out: Option<CutTo>,
         progress: &dyn Progress,
         stop: &Stop,
     ) -> Result<Option<CutOutcome>, PipelineError> {
@@ -102,11 +108,11 @@ impl<'a> Cut<'a> {
         outcome.kept = survivors.size();
         outcome.rescued = survivors.rescued();
         outcome.not_compared = survivors.not_compared();
-        match out {
-            Some(out) if self.write(&stays, out, progress, stop)? => Ok(Some(outcome)),
-            Some(_) => Ok(None),
-            None => Ok(Some(outcome)),
+        if let Some(to) = out {
+            let Some(shards) = self.write(&stays, to, progress, stop)? else { return Ok(None) };
+            outcome.shards = shards;
         }
+        Ok(Some(outcome))
     }
 
     fn needs_dropped(&self) -> Result<(), PipelineError> {
@@ -134,7 +140,8 @@ impl<'a> Cut<'a> {
                 let document = document?;
                 if wanted.next_if_eq(row).is_some() {
                     let verdict = table.verdict(*row).unwrap_or_default();
-                    let (document, values) = go_on(&self.pipeline.segments, segment, verdict, document);
+                    let source = self.pipeline.source_of(part);
+                    let (document, values) = go_on(&self.pipeline.segments, segment, source, verdict, document);
                     each(*row, document, values)?;
                 }
             }
@@ -142,19 +149,20 @@ impl<'a> Cut<'a> {
         Ok(())
     }
 
-    /// Writes the documents that stay; `false` if it was stopped.
+    /// Writes the documents that stay; `None` if it was stopped.
     fn write(
         &self,
         stays: &[Vec<bool>],
-        out: &Path,
+        to: CutTo,
         progress: &dyn Progress,
         stop: &Stop,
-    ) -> Result<bool, PipelineError> {
+    ) -> Result<Option<BTreeMap<String, Size>>, PipelineError> {
         let bar = progress.bar("documents", Some(stays.len() as u64), Unit::Count("files"));
-        let mut lines = Lines { file: Writing::begin(out)?, frames: LineFrames::new(out) };
+        let vocabulary = Vocabulary::of(self.pipeline, to)?;
+        let mut out = Out::begin(self.pipeline, to, vocabulary.as_ref())?;
         for (part, stays) in stays.iter().enumerate() {
             if stop.requested() {
-                return Ok(false);
+                return Ok(None);
             }
             let table = PartTable::read(self.pipeline, part, &[])?;
             let back: Vec<usize> = (0..stays.len()).filter(|&i| stays[i] && table.dropped_in(i).is_some()).collect();
@@ -172,42 +180,15 @@ impl<'a> Cut<'a> {
             let rows = (0..stays.len()).filter(|&row| table.dropped_in(row).is_none());
             for (row, document) in rows.zip(kept) {
                 while let Some((_, back)) = rescued.next_if(|(other, _)| *other < row) {
-                    lines.put(&back)?;
+                    out.put(part, back)?;
                 }
                 if stays[row] {
-                    lines.put(&document?)?;
+                    out.put(part, document?)?;
                 }
             }
-            rescued.try_for_each(|(_, back)| lines.put(&back))?;
+            rescued.try_for_each(|(_, back)| out.put(part, back))?;
             bar.advance(1);
         }
-        lines.finish()?;
-        Ok(true)
-    }
-}
-
-/// The file of a cut.
-struct Lines {
-    file: Writing,
-    frames: LineFrames,
-}
-
-impl Lines {
-    fn put(&mut self, document: &Document) -> Result<(), FileError> {
-        match self.frames.put(document) {
-            Ok(false) => Ok(()),
-            Ok(true) => self.frame(),
-            Err(cause) => Err(self.file.failed(cause)),
-        }
-    }
-
-    fn frame(&mut self) -> Result<(), FileError> {
-        let written = self.frames.frame().and_then(|frame| self.file.write_all(&frame));
-        written.map_err(|cause| self.file.failed(cause))
-    }
-
-    fn finish(mut self) -> Result<(), FileError> {
-        self.frame()?;
-        self.file.finish()
+        out.finish().map(Some)
     }
 }

@@ -4,11 +4,11 @@ use super::check_new;
 use crate::context::Context;
 use crate::table::facts;
 use aquifer_data::dedup::Keep;
-use aquifer_data::pipeline::{Condition, Cut, CutOutcome, Pipeline};
+use aquifer_data::pipeline::{Condition, Cut, CutOutcome, CutTo, Pipeline};
 use aquifer_data::rules::Bound;
 use aquifer_record::figures;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Cut the documents of a finished run again, by another condition
 ///
@@ -27,8 +27,9 @@ pub(crate) struct Args {
     /// Which documents stay
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Option<String>,
-    /// File for the documents: .jsonl, .jsonl.gz or .jsonl.zst; without one they are only counted
-    #[arg(long, short, value_name = "FILE")]
+    /// File for the documents: .jsonl, .jsonl.gz or .jsonl.zst; or, of a run that ended in token shards, a new folder for
+    /// such shards, by the same vocabulary; without one they are only counted
+    #[arg(long, short, value_name = "FILE|FOLDER")]
     out: Option<PathBuf>,
     /// Which of several copies stays
     #[arg(long, value_enum, default_value_t = Copies::Earliest)]
@@ -57,40 +58,50 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     );
     let cut = Cut::of(&pipeline);
     let Some(text) = &args.condition else { return columns(&cut, ctx) };
-    if let Some(out) = &args.out {
-        check_new(out, args.force)?;
-    }
+    let to = args.out.as_deref().map(|out| destination(out, &pipeline, args.force)).transpose()?;
     let condition = Condition::parse(text, cut.schema())?;
     let keep = match args.keep {
         Copies::Earliest => Some(Keep::Earliest),
         Copies::Longest => Some(Keep::Longest),
         Copies::All => None,
     };
-    let outcome = cut.run(&condition, keep, args.out.as_deref(), ctx.progress(), ctx.stop())?;
+    let outcome = cut.run(&condition, keep, to, ctx.progress(), ctx.stop())?;
     ctx.go_on("stopped before anything was written; run the same command again")?;
-    let CutOutcome { documents, kept, rescued, measured, not_compared } = outcome.unwrap_or_default();
-    if measured > 0 {
+    let outcome = outcome.unwrap_or_default();
+    let CutOutcome { documents, kept, rescued, measured, not_compared, shards } = &outcome;
+    if *measured > 0 {
         ctx.say(format!(
             "{measured} dropped documents were taken on through the rules behind the one that dropped them"
         ));
     }
-    for (stage, count) in &not_compared {
+    for (stage, count) in not_compared {
         ctx.say(format!(
             "{count} of those that stay never met `{stage}`: they may be copies (raise its bounds and run again)"
         ));
     }
     if ctx.json {
-        return ctx.print_json(&CutOutcome { documents, kept, rescued, measured, not_compared });
+        return ctx.print_json(&outcome);
     }
     let mut rows = vec![
-        ("documents".to_owned(), figures::count(documents)),
+        ("documents".to_owned(), figures::count(*documents)),
         ("that stay".to_owned(), figures::count(kept.documents)),
-        ("of these, dropped before".to_owned(), figures::count(rescued)),
+        ("of these, dropped before".to_owned(), figures::count(*rescued)),
         ("their text, as it came".to_owned(), figures::bytes(kept.bytes)),
     ];
-    rows.extend(args.out.map(|out| ("in".to_owned(), out.display().to_string())));
+    rows.extend(super::run::shard_rows(shards));
+    rows.extend(args.out.as_ref().map(|out| ("in".to_owned(), out.display().to_string())));
     print!("{}", facts(rows));
     Ok(())
+}
+
+/// A file of documents by its name, else a folder of shards.
+fn destination<'a>(out: &'a Path, pipeline: &Pipeline, force: bool) -> anyhow::Result<CutTo<'a>> {
+    if pipeline.ends_in_shards() && out.extension().is_none() {
+        anyhow::ensure!(!out.exists(), "`{}` is there already; choose another folder", out.display());
+        return Ok(CutTo::Shards(out));
+    }
+    check_new(out, force)?;
+    Ok(CutTo::File(out))
 }
 
 /// What there is to ask for.

@@ -1,7 +1,7 @@
 //! `aquifer data init`
 
 use crate::context::Context;
-use aquifer_data::pipeline::PRESETS;
+use aquifer_data::pipeline::{ENDING, PRESETS};
 use aquifer_data::rules::RULES;
 use aquifer_record::write_atomic_bytes;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
     };
     let path = args.out.unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
     anyhow::ensure!(args.force || !path.exists(), "`{}` is there already; choose --out or say --force", path.display());
-    write_atomic_bytes(&path, preset.text.as_bytes())?;
+    write_atomic_bytes(&path, format!("{}{ENDING}", preset.text).as_bytes())?;
     ctx.say(format!("wrote {0}; run it with:\n  aquifer data run {0} INPUT --out FOLDER", path.display()));
     Ok(())
 }

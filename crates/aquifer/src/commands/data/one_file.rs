@@ -62,7 +62,7 @@ impl OneFile<'_> {
             }
             other => other.with_context(|| format!("what was done so far is kept in `{}`", work.display()))?,
         };
-        let Some(Outcome { mut report, documents }) = outcome else {
+        let Some(Outcome { mut report, documents, .. }) = outcome else {
             ctx.go_on("stopped; what is done is kept, and the same command goes on")?;
             anyhow::bail!("the run in `{}` did not finish", work.display());
         };

@@ -5,17 +5,22 @@ use crate::elsewhere::elsewhere;
 use crate::table::facts;
 use anyhow::Context as _;
 use aquifer_data::pipeline::{Elsewhere, Outcome, Pipeline, Recipe, RunOptions, Share};
+use aquifer_record::data::Size;
 use aquifer_record::figures;
 use aquifer_record::storage::is_address;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Take raw files to clean documents by a recipe, with a reason for every document dropped
+/// Take raw files to clean documents, and on to token shards, by a recipe, with a reason for every document dropped
 ///
 /// A recipe is a TOML file of stages; `aquifer data init` writes some to start from. Its outcome is a folder: `documents/`
 /// stay, `dropped/` went, each with rule, value and bound, `columns/` hold everything that was measured (Arrow files),
 /// `data.json` the funnel, `report.html` the same to look at. Neither threads nor tasks nor interruptions change a byte.
+///
+/// A recipe with [shards] ends in token shards: `shards/` holds the tokenizer, and a set to train on and a held-out one, of
+/// each [[source]] if it names several. `aquifer train` reads that folder as its `data`, and mixes the sources by their weights.
 ///
 /// Ctrl-C stops between documents; the same command goes on. With `--task I/N` this process does the I-th of N shares of
 /// the input files, in a folder that all of them can see, as far as it can be done: where documents are compared with each
@@ -94,9 +99,10 @@ pub(super) fn asked(path: &Path, inputs: &[PathBuf]) -> anyhow::Result<(Recipe, 
     })?;
     let recipe = Recipe::parse(&text, &path.display().to_string())?;
     let paths = if inputs.is_empty() { recipe.input.paths.clone() } else { inputs.to_vec() };
+    let sources = recipe.sources.iter().any(|source| !source.paths.is_empty());
     anyhow::ensure!(
-        !paths.is_empty(),
-        "nothing to read: name files or folders behind the recipe, or in its [input] paths"
+        sources || !paths.is_empty(),
+        "nothing to read: name files or folders behind the recipe, or in the `paths` of its [input] or [[source]]"
     );
     Ok((recipe, paths))
 }
@@ -107,7 +113,7 @@ fn dry_run(
     elsewhere: Option<(Elsewhere, TempDir)>,
     ctx: &Context,
 ) -> anyhow::Result<()> {
-    let (files, bytes) = Pipeline::survey(paths, elsewhere.as_ref().map(|(elsewhere, _)| elsewhere))?;
+    let (files, bytes) = Pipeline::survey(recipe, paths, elsewhere.as_ref().map(|(elsewhere, _)| elsewhere))?;
     if ctx.json {
         return ctx.print_json(&Plan { files, bytes, recipe });
     }
@@ -117,7 +123,7 @@ fn dry_run(
 }
 
 fn finished(pipeline: &Pipeline, outcome: Outcome, ctx: &Context) -> anyhow::Result<()> {
-    let Outcome { report, documents } = outcome;
+    let Outcome { report, documents, shards } = outcome;
     let page = super::report::draw(pipeline.folder(), &report)?;
     let page = pipeline.store(&page)?;
     if ctx.json {
@@ -135,6 +141,8 @@ fn finished(pipeline: &Pipeline, outcome: Outcome, ctx: &Context) -> anyhow::Res
     rows.push(("text".to_owned(), figures::bytes(kept.bytes)));
     rows.push(("rows skipped".to_owned(), figures::count(report.skipped_total)));
     rows.push(("in".to_owned(), documents.display().to_string()));
+    let sets = report.splits.iter().filter(|(name, _)| *name != "documents");
+    rows.extend(shard_rows(&sets.map(|(name, size)| (name.clone(), *size)).collect()));
     rows.push(("report".to_owned(), page.display().to_string()));
     print!("{}", facts(rows));
     for skipped in report.skipped.iter().take(5) {
@@ -144,5 +152,16 @@ fn finished(pipeline: &Pipeline, outcome: Outcome, ctx: &Context) -> anyhow::Res
         true => ctx.say("done"),
         false => ctx.say(format!("done; go on with:\n  aquifer data explain {} ID", pipeline.folder().display())),
     }
+    if let Some(shards) = shards {
+        ctx.say(format!("  aquifer train RECIPE --set data={}", shards.display()));
+    }
     Ok(())
+}
+
+/// Sets of token shards by name, a line each.
+pub(super) fn shard_rows(sets: &BTreeMap<String, Size>) -> impl Iterator<Item = (String, String)> {
+    sets.iter().map(|(name, size)| {
+        let (tokens, documents) = (figures::count(size.tokens), figures::count(size.documents));
+        (format!("tokens in {name}"), format!("{tokens} of {documents} documents"))
+    })
 }

@@ -4,7 +4,7 @@ use super::{Input, go_on, say_skipped, tokenizer_in};
 use crate::context::Context;
 use anyhow::ensure;
 use aquifer_corpus::{ReadError, ShardFormat, TokenShards};
-use aquifer_train::{LossOn, Marks, ShardOptions, write_shards};
+use aquifer_text::{LossOn, ShardOptions, write_shards};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -76,13 +76,12 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
         Learn::Assistant => LossOn::Assistant,
         Learn::All => LossOn::All,
     };
-    let (format, marks) = match args.to {
-        Layout::Aquifer => (ShardFormat::Aquifer, Marks::Both),
-        Layout::Datatrove => (ShardFormat::Datatrove, Marks::End),
-        Layout::Megatron => (ShardFormat::Megatron, Marks::End),
+    let format = match args.to {
+        Layout::Aquifer => ShardFormat::Aquifer,
+        Layout::Datatrove => ShardFormat::Datatrove,
+        Layout::Megatron => ShardFormat::Megatron,
     };
-    let tokenizer_name = folder.join("tokenizer.json").to_string_lossy().into_owned();
-    let options = ShardOptions { loss_on, marks, format, tokenizer_name };
+    let options = ShardOptions::of_format(format, loss_on, &folder.join("tokenizer.json"));
     let mut documents = args.input.stream(ctx)?;
     // Nothing is replaced before there is something to write.
     let first = documents.next();

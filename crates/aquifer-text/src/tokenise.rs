@@ -1,15 +1,15 @@
 //! From documents to token shards, a few at a time: what is held does not grow with what is written.
 
-use crate::error::RunError;
-use crate::recipe::LossOn;
-use aquifer_corpus::{Document, ShardFormat, ShardMeta};
+use crate::{Message, TextError, Tokenizer};
+use aquifer_corpus::{Document, ShardError, ShardFormat, ShardMeta, TokenSink};
 use aquifer_record::Stop;
-use aquifer_text::{Message, Tokenizer};
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Documents encoded at a time, and their bytes unless one alone has more: an encoding holds some fifty times its text.
 const ENCODED_AT_ONCE: usize = 256;
-pub(crate) const BYTES_AT_ONCE: usize = 512 << 10;
+/// Bytes of text encoded at a time, unless one document alone has more.
+pub const BYTES_AT_ONCE: usize = 512 << 10;
 
 /// How documents become tokens.
 #[derive(Clone, Debug)]
@@ -22,6 +22,17 @@ pub struct ShardOptions {
     pub format: ShardFormat,
     /// What datatrove's tools are told to load; other layouts do not say.
     pub tokenizer_name: String,
+}
+
+/// What of a dialogue is learnt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LossOn {
+    /// Every token.
+    All,
+    /// What the assistant says.
+    #[default]
+    Assistant,
 }
 
 /// Which marks of the tokenizer stand around a document.
@@ -38,16 +49,49 @@ impl ShardOptions {
     pub fn new(loss_on: LossOn) -> Self {
         ShardOptions { loss_on, marks: Marks::Both, format: ShardFormat::Aquifer, tokenizer_name: String::new() }
     }
+
+    /// Shards of a layout, with the marks its own tools put around documents; `tokenizer` is the file they were made with.
+    pub fn of_format(format: ShardFormat, loss_on: LossOn, tokenizer: &Path) -> Self {
+        let marks = if format == ShardFormat::Aquifer { Marks::Both } else { Marks::End };
+        ShardOptions { loss_on, marks, format, tokenizer_name: tokenizer.to_string_lossy().into_owned() }
+    }
+
+    /// Begins shards in `folder`.
+    ///
+    /// # Errors
+    /// [`ShardError::File`].
+    pub fn writer(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<Box<dyn TokenSink>, ShardError> {
+        let meta = ShardMeta { vocab_size: tokenizer.vocab_size(), tokenizer_sha256: tokenizer.sha256() };
+        self.format.writer(folder, meta, &self.tokenizer_name)
+    }
+}
+
+/// Why documents did not become token shards.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokeniseError {
+    /// A document cannot be encoded.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Shards(#[from] ShardError),
+    /// It was asked to stop.
+    #[error("stopped before the shards were whole")]
+    Stopped,
 }
 
 /// A document, and whether its text really ends where it ends.
-pub(crate) struct Cut {
-    pub(crate) document: Document,
-    pub(crate) whole: bool,
+pub struct Cut {
+    /// The document.
+    pub document: Document,
+    /// Whether a mark stands behind it.
+    pub whole: bool,
 }
 
 impl Cut {
-    pub(crate) fn whole(document: Document) -> Self {
+    /// One that ends where it ends.
+    pub fn whole(document: Document) -> Self {
         Cut { document, whole: true }
     }
 }
@@ -56,37 +100,46 @@ impl Cut {
 /// [`LossOn::Assistant`], only what the assistant says is learned from them.
 ///
 /// # Errors
-/// If a document cannot be encoded or a file not written; [`RunError::Stopped`] if asked to stop.
+/// If a document cannot be encoded or a file not written; [`TokeniseError::Stopped`] if asked to stop.
 pub fn write_shards(
     folder: &Path,
     tokenizer: &Tokenizer,
     documents: impl IntoIterator<Item = Document>,
     options: &ShardOptions,
     stop: &Stop,
-) -> Result<(), RunError> {
+) -> Result<(), TokeniseError> {
     write_cuts(folder, tokenizer, documents.into_iter().map(Cut::whole), options, stop, |_| ())
 }
 
 /// [`write_shards`] of documents that may be cut; `written` is told how many more are done.
-pub(crate) fn write_cuts(
+///
+/// # Errors
+/// As [`write_shards`].
+pub fn write_cuts(
     folder: &Path,
     tokenizer: &Tokenizer,
     documents: impl Iterator<Item = Cut>,
     options: &ShardOptions,
     stop: &Stop,
     written: impl Fn(u64),
-) -> Result<(), RunError> {
-    let meta = ShardMeta { vocab_size: tokenizer.vocab_size(), tokenizer_sha256: tokenizer.sha256() };
-    let mut writer = options.format.writer(folder, meta, &options.tokenizer_name)?;
-    for group in groups(documents) {
+) -> Result<(), TokeniseError> {
+    let mut writer = options.writer(folder, tokenizer)?;
+    let mut tokeniser = Tokeniser::new(tokenizer, options);
+    let mut write = |document: Document, tokens: Tokens| {
+        writer.push(&document.id, document.text.len() as u64, &tokens.ids, tokens.learned.as_deref())?;
+        written(1);
+        Ok::<_, TokeniseError>(())
+    };
+    for cut in documents {
         if stop.requested() {
-            return Err(RunError::Stopped);
+            return Err(TokeniseError::Stopped);
         }
-        for (cut, Tokens { ids, learned }) in group.iter().zip(encode(tokenizer, &group, options)?) {
-            let bytes = cut.document.text.len() as u64;
-            writer.push(&cut.document.id, bytes, &ids, learned.as_deref())?;
-        }
-        written(group.len() as u64);
+        tokeniser.put(cut, &mut write)?;
+    }
+    tokeniser.flush(&mut write)?;
+    // The last of them may be the last only because whoever reads them stopped.
+    if stop.requested() {
+        return Err(TokeniseError::Stopped);
     }
     Ok(writer.finish()?)
 }
@@ -104,11 +157,59 @@ pub struct Tokens {
 ///
 /// # Errors
 /// If it cannot be encoded.
-pub fn tokenise(tokenizer: &Tokenizer, document: Document, options: &ShardOptions) -> Result<Tokens, RunError> {
+pub fn tokenise(tokenizer: &Tokenizer, document: Document, options: &ShardOptions) -> Result<Tokens, TextError> {
     Ok(encode(tokenizer, &[Cut::whole(document)], options)?.remove(0))
 }
 
-fn encode(tokenizer: &Tokenizer, group: &[Cut], options: &ShardOptions) -> Result<Vec<Tokens>, RunError> {
+/// Turns documents into tokens, neighbours together.
+pub struct Tokeniser<'a> {
+    tokenizer: &'a Tokenizer,
+    options: &'a ShardOptions,
+    waiting: Vec<Cut>,
+    /// Of their texts.
+    bytes: usize,
+}
+
+impl<'a> Tokeniser<'a> {
+    /// For this tokenizer.
+    pub fn new(tokenizer: &'a Tokenizer, options: &'a ShardOptions) -> Self {
+        Tokeniser { tokenizer, options, waiting: Vec::new(), bytes: 0 }
+    }
+
+    /// Takes a document; those that are through are handed to `each`, in order.
+    ///
+    /// # Errors
+    /// If one cannot be encoded, and what `each` returns.
+    pub fn put<E: From<TextError>>(
+        &mut self,
+        cut: Cut,
+        each: impl FnMut(Document, Tokens) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let bytes = cut.document.text.len();
+        if self.waiting.len() == ENCODED_AT_ONCE || (!self.waiting.is_empty() && self.bytes + bytes > BYTES_AT_ONCE) {
+            self.flush(each)?;
+        }
+        self.bytes += bytes;
+        self.waiting.push(cut);
+        Ok(())
+    }
+
+    /// Hands on all that were put.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn flush<E: From<TextError>>(
+        &mut self,
+        mut each: impl FnMut(Document, Tokens) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.bytes = 0;
+        let group = std::mem::take(&mut self.waiting);
+        let tokens = encode(self.tokenizer, &group, self.options)?;
+        group.into_iter().zip(tokens).try_for_each(|(cut, tokens)| each(cut.document, tokens))
+    }
+}
+
+fn encode(tokenizer: &Tokenizer, group: &[Cut], options: &ShardOptions) -> Result<Vec<Tokens>, TextError> {
     let dialogue = |cut: &Cut| cut.document.messages().filter(|_| tokenizer.chat_template().is_some());
     let dialogues: Vec<Option<Vec<Message>>> = group.iter().map(dialogue).collect();
     let text =
@@ -147,35 +248,36 @@ impl Tokens {
     }
 }
 
-/// Neighbours that are encoded together.
-fn groups(documents: impl Iterator<Item = Cut>) -> impl Iterator<Item = Vec<Cut>> {
-    let mut documents = documents.peekable();
-    std::iter::from_fn(move || {
-        let mut group = vec![documents.next()?];
-        let mut bytes = group[0].document.text.len();
-        while group.len() < ENCODED_AT_ONCE
-            && let Some(next) = documents.next_if(|next| bytes + next.document.text.len() <= BYTES_AT_ONCE)
-        {
-            bytes += next.document.text.len();
-            group.push(next);
-        }
-        Some(group)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train_char;
     use aquifer_corpus::{Message as Turn, TokenShards};
-    use aquifer_text::train_char;
 
     #[test]
     fn groups_are_small_and_lose_nothing() {
         let sizes = [1, BYTES_AT_ONCE + 1, 5, BYTES_AT_ONCE - 5, 6, 0].into_iter().chain(std::iter::repeat_n(1, 600));
         let documents = sizes.map(|n| Cut::whole(Document::new(n.to_string(), "x".repeat(n))));
-        let groups: Vec<usize> = groups(documents).map(|group| group.len()).collect();
-        assert_eq!(groups, [1, 1, 2, 256, 256, 90]);
-        assert!(super::groups(std::iter::empty()).next().is_none());
+        let (tokenizer, options) = (train_char(["x"]).unwrap(), ShardOptions::new(LossOn::All));
+        let mut tokeniser = Tokeniser::new(&tokenizer, &options);
+        let (mut groups, mut ids) = (vec![0], Vec::new());
+        for cut in documents {
+            let before = ids.len();
+            let each = |document: Document, _| {
+                ids.push(document.id);
+                Ok::<_, TextError>(())
+            };
+            tokeniser.put(cut, each).unwrap();
+            groups.push(ids.len() - before);
+        }
+        groups.retain(|handed_on| *handed_on > 0);
+        assert_eq!(groups, [1, 1, 2, 256, 256]);
+        let each = |document: Document, _| {
+            ids.push(document.id);
+            Ok::<_, TextError>(())
+        };
+        tokeniser.flush(each).unwrap();
+        assert_eq!(ids.len(), 606);
     }
 
     #[test]
