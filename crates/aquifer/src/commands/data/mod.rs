@@ -83,11 +83,11 @@ pub(crate) fn run(args: Args, ctx: &Context) -> anyhow::Result<()> {
 /// What to read
 #[derive(clap::Args)]
 pub(crate) struct Input {
-    /// Files or folders: .txt, .jsonl, .html, .warc, .wet, .arc, each also .gz or .zst (.parquet with `--features full`);
-    /// `-` is stdin
+    /// Files or folders: .txt, .jsonl, .csv, .tsv, .html, .warc, .wet, .arc, each also .gz, .zst or .lz4; .epub (.parquet and
+    /// .pdf with `--features full`); `-` is stdin
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Field of a JSON line that holds the text [default: text, else content, else the turns of messages, else html]
+    /// Field of a JSON line, or column of a table, that holds the text [default: text, else content, else the turns of messages, else html]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
 }
