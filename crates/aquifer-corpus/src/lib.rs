@@ -27,8 +27,8 @@ mod write;
 pub use cut::{cut_document, cut_documents};
 pub use document::{Document, Message};
 pub use read::{
-    Collected, Documents, Format, InputFile, ReadError, ReadOptions, Skipped, Unpacked, collect_documents, input_files,
-    read_documents, read_files, read_stream, read_unpacked, unpacked,
+    Collected, Documents, Format, InputFile, NumberedRow, ReadError, ReadOptions, Skipped, Unpacked, collect_documents,
+    input_files, parquet_rows, read_documents, read_files, read_stream, read_unpacked, unpacked,
 };
 pub use shards::{DocTokens, MixtureFile, ShardError, ShardFormat, ShardMeta, ShardWriter, TokenShards, TokenSink};
 pub use split::held_out_blocks;

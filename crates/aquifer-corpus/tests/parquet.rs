@@ -3,7 +3,7 @@
 #![cfg(feature = "parquet")]
 #![allow(clippy::unwrap_used)]
 
-use aquifer_corpus::{Document, ReadOptions, Skipped, read_documents, unpacked};
+use aquifer_corpus::{Document, ReadError, ReadOptions, Skipped, parquet_rows, read_documents, unpacked};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -13,6 +13,17 @@ fn golden(name: &str) -> PathBuf {
 
 fn read(name: &str, options: &ReadOptions) -> Vec<Result<Document, Skipped>> {
     read_documents(&golden(name), options).unwrap().collect()
+}
+
+#[test]
+fn rows_come_as_objects_and_no_more_than_may_be_held() {
+    let rows = parquet_rows(&golden("dialogues.parquet"), 1 << 20).unwrap();
+    let documents = read("dialogues.parquet", &ReadOptions::default());
+    assert_eq!(rows.len(), documents.len());
+    assert!(rows.iter().all(|(_, row)| row.as_ref().unwrap()["messages"][0]["content"].is_string()));
+    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=rows.len()).collect::<Vec<_>>());
+    assert!(matches!(parquet_rows(&golden("dialogues.parquet"), 10), Err(ReadError::TooMuch(10))));
+    assert!(parquet_rows(&golden("make.py"), 1 << 20).is_err());
 }
 
 #[test]

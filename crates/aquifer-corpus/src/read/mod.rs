@@ -133,6 +133,29 @@ pub fn read_unpacked(path: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> 
     }
 }
 
+/// The rows of a Parquet file as JSON objects, each with its number from 1; what cannot be read is an error and the last.
+///
+/// # Errors
+/// When it cannot be opened, [`ReadError::TooMuch`] where it unpacks to more than `max_bytes`, and
+/// [`ReadError::NeedsFeature`] without the feature `parquet`.
+#[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
+pub fn parquet_rows(path: &Path, max_bytes: u64) -> Result<Vec<NumberedRow>, ReadError> {
+    #[cfg(not(feature = "parquet"))]
+    return Err(ReadError::NeedsFeature { path: path.to_path_buf(), feature: "parquet" });
+    #[cfg(feature = "parquet")]
+    {
+        let cause = |e: String| ReadError::Unreadable { path: path.to_path_buf(), cause: io::Error::other(e) };
+        let (_, rows) = parquet::rows(path).map_err(cause)?;
+        match parquet::unpacked_bytes(path) {
+            Some(bytes) if bytes <= max_bytes => Ok((1..).zip(rows).collect()),
+            _ => Err(ReadError::TooMuch(max_bytes)),
+        }
+    }
+}
+
+/// A row of a table by its number, or why it cannot be read.
+pub type NumberedRow = (usize, Result<serde_json::Map<String, serde_json::Value>, String>);
+
 fn rows(
     raw: Box<dyn BufRead + Send>,
     compression: Compression,

@@ -12,6 +12,20 @@ use std::fs::File;
 use std::path::Path;
 
 pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Rows, String> {
+    let (columns, rows) = rows(path)?;
+    jsonl::check_columns(&columns, options.text_field.as_deref())?;
+    let text_field = options.text_field.clone();
+    Ok(Box::new((1_u64..).zip(rows).map(move |(number, row)| {
+        let document =
+            row.and_then(|fields| jsonl::document(fields, text_field.as_deref(), || format!("{name}#{number}")));
+        document.map_err(|reason| Skipped { file: name.clone(), line: Some(number), reason })
+    })))
+}
+
+/// The names of a file's columns, and its rows as objects; what cannot be read is the last.
+type Table = (Vec<String>, Box<dyn Iterator<Item = Result<Map<String, Value>, String>> + Send>);
+
+pub(super) fn rows(path: &Path) -> Result<Table, String> {
     let file = File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
     // The parquet crate promises no panic on damaged files only mostly; one such file must not end a long run.
     let opened = guarded(|| {
@@ -20,33 +34,20 @@ pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<R
         Ok((columns, builder.with_batch_size(1024).build().map_err(|e| e.to_string())?))
     });
     let (columns, mut batches) = opened.map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
-    jsonl::check_columns(&columns, options.text_field.as_deref())?;
-    let (text_field, mut row, mut ended) = (options.text_field.clone(), 0_u64, false);
+    let mut ended = false;
     let rows = std::iter::from_fn(move || {
         if ended {
             return None;
         }
-        let batch = guarded(|| batches.next().transpose().map_err(|e| e.to_string()));
-        let skip = |row, reason| Err(Skipped { file: name.clone(), line: Some(row), reason });
-        match batch {
-            Ok(None) => None,
+        match guarded(|| batches.next().transpose().map_err(|e| e.to_string())) {
+            Ok(batch) => batch.map(|batch| (0..batch.num_rows()).map(|i| Ok(fields(&batch, i))).collect()),
             Err(e) => {
                 ended = true;
-                Some(vec![skip(row + 1, format!("it cannot be read further: {e}"))])
+                Some(vec![Err(format!("it cannot be read further: {e}"))])
             }
-            Ok(Some(batch)) => Some(
-                (0..batch.num_rows())
-                    .map(|i| {
-                        row += 1;
-                        let fields = fields(&batch, i);
-                        jsonl::document(fields, text_field.as_deref(), || format!("{name}#{row}"))
-                            .or_else(|reason| skip(row, reason))
-                    })
-                    .collect(),
-            ),
         }
     });
-    Ok(Box::new(rows.flatten()))
+    Ok((columns, Box::new(rows.flat_map(|batch: Vec<_>| batch))))
 }
 
 /// Bytes of all row groups once they are unpacked, as the file's own footer says.

@@ -1,9 +1,9 @@
-//! Files of rows: a JSON array, or one object a line; each packed with gzip or Zstandard or not.
+//! Files of rows: a JSON array, or one object a line, each packed with gzip or Zstandard or not; or a Parquet file.
 
 use super::example::Example;
 use super::finding::{Finding, Kind};
 use super::format::{Format, Reading};
-use aquifer_corpus::{ReadError, read_unpacked};
+use aquifer_corpus::{NumberedRow, ReadError, parquet_rows, read_unpacked};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub enum InstructError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// It holds no rows.
-    #[error("`{0}` holds no rows: a JSON array of objects was expected, or one object a line")]
+    #[error("`{0}` holds no rows: a JSON array of objects was expected, one object a line, or a Parquet file")]
     Empty(String),
     /// No row has a layout known here.
     #[error(
@@ -47,9 +47,12 @@ pub enum InstructError {
 /// # Errors
 /// When it cannot be read, is larger, or holds nothing that looks like instruction data. Bad rows are findings.
 pub fn read(path: &Path, format: Option<Format>, max_bytes: u64) -> Result<Set, InstructError> {
-    let bytes = read_unpacked(path, max_bytes)?;
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    read_text(&bytes, &name.to_string_lossy(), format)
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let rows = match path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("parquet")) {
+        true => parquet_rows(path, max_bytes)?,
+        false => rows(&read_unpacked(path, max_bytes)?),
+    };
+    read_rows(rows, &name, format)
 }
 
 /// [`read`], of bytes at hand; `name` is for ids and messages.
@@ -57,7 +60,10 @@ pub fn read(path: &Path, format: Option<Format>, max_bytes: u64) -> Result<Set, 
 /// # Errors
 /// As [`read`].
 pub fn read_text(bytes: &[u8], name: &str, format: Option<Format>) -> Result<Set, InstructError> {
-    let rows = rows(bytes);
+    read_rows(rows(bytes), name, format)
+}
+
+fn read_rows(rows: Vec<NumberedRow>, name: &str, format: Option<Format>) -> Result<Set, InstructError> {
     let mut set = Set { rows: rows.len(), ..Set::default() };
     let known = |row: &Result<Map<String, Value>, String>| format.or_else(|| Format::of_row(row.as_ref().ok()?));
     let count = |format: Format| rows.iter().filter(|(_, row)| known(row) == Some(format)).count();
@@ -97,7 +103,7 @@ pub fn read_text(bytes: &[u8], name: &str, format: Option<Format>) -> Result<Set
 }
 
 /// Each row with its number: of the line, or in the array.
-fn rows(bytes: &[u8]) -> Vec<(usize, Result<Map<String, Value>, String>)> {
+fn rows(bytes: &[u8]) -> Vec<NumberedRow> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let start = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     match bytes.get(start) {
@@ -111,7 +117,7 @@ fn rows(bytes: &[u8]) -> Vec<(usize, Result<Map<String, Value>, String>)> {
 }
 
 /// One element after another, so that a file cut off still gives those before.
-fn array(bytes: &[u8]) -> Vec<(usize, Result<Map<String, Value>, String>)> {
+fn array(bytes: &[u8]) -> Vec<NumberedRow> {
     let mut rows = Vec::new();
     let mut rest = bytes.trim_ascii_start();
     while !rest.starts_with(b"]") {
