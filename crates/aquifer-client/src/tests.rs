@@ -3,6 +3,8 @@
 use crate::{Answer, Ask, Asker, ClientError, Endpoint, EndpointOptions, Finish, Journal, Key, Price, Question, Reply};
 use aquifer_record::{Silent, Stop};
 use aquifer_testkit::{ScriptedServer, chat_answer, chat_question, http_answer};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 fn quick() -> EndpointOptions {
@@ -109,9 +111,13 @@ fn a_newer_model_is_asked_with_the_newer_word() {
 
 #[test]
 fn many_questions_keep_their_order_and_are_asked_once() {
-    let server = ScriptedServer::start(|n, body| match n % 5 {
-        3 => http_answer("503 Service Unavailable", "", ""),
-        _ => chat_answer(&chat_question(body).to_uppercase()),
+    // Every fifth question is turned away once, whoever asks it when.
+    let turned_away = Mutex::new(BTreeSet::new());
+    let server = ScriptedServer::start(move |_, body| match chat_question(body) {
+        asked if asked.ends_with(['3', '8']) && turned_away.lock().unwrap().insert(asked.clone()) => {
+            http_answer("503 Service Unavailable", "", "")
+        }
+        asked => chat_answer(&asked.to_uppercase()),
     });
     let endpoint = Endpoint::new(&server.url(), None, quick()).unwrap();
     let dir = tempfile::tempdir().unwrap();
