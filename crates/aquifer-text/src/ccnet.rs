@@ -34,11 +34,9 @@ const PUNCTUATION: &[(&str, &str)] = &[
 /// A line as these models know it.
 pub fn normalise_line(line: &str) -> String {
     let lower = line.trim().to_lowercase();
-    // Where no accent falls away the line stays as it is composed; else all of it is taken apart, as the source does.
-    let bare: String = lower.nfd().filter(|c| c.general_category() != GeneralCategory::NonspacingMark).collect();
-    let bare = if bare.chars().count() == lower.chars().count() { lower } else { bare };
-    let mut out = String::with_capacity(bare.len());
-    for c in bare.chars() {
+    let mut out = String::with_capacity(lower.len());
+    // What has no accents is left taken apart too, as the source leaves it (Korean syllables as letters).
+    for c in lower.nfd().filter(|c| c.general_category() != GeneralCategory::NonspacingMark) {
         match c {
             _ if c.is_ascii_alphanumeric() => out.push(if c.is_ascii_digit() { '0' } else { c }),
             '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' => {}
