@@ -19,8 +19,9 @@ use tempfile::TempDir;
 /// stay, `dropped/` went, each with rule, value and bound, `columns/` hold everything that was measured (Arrow files),
 /// `data.json` the funnel, `report.html` the same to look at. Neither threads nor tasks nor interruptions change a byte.
 ///
-/// A recipe with [shards] ends in token shards: `shards/` holds the tokenizer, and a set to train on and a held-out one, of
-/// each [[source]] if it names several. `aquifer train` reads that folder as its `data`, and mixes the sources by their weights.
+/// A recipe with `[shards]` ends in token shards: `shards/` holds the tokenizer, and a set to train on and a held-out one,
+/// of each `[[source]]` if it names several. `aquifer train` reads that folder as its `data`, and mixes the sources by
+/// their weights.
 ///
 /// Ctrl-C stops between documents; the same command goes on. With `--task I/N` this process does the I-th of N shares of
 /// the input files, in a folder that all of them can see, as far as it can be done: where documents are compared with each
