@@ -395,20 +395,23 @@ def speed(args):
         process.wait()
 
 
+def ratio(over, under):
+    """The ratio of medians of as many rounds, with the 95 % interval of a bootstrap over rounds."""
+    choose, draws = random.Random(0), []
+    for _ in range(2000):
+        rounds = choose.choices(range(len(over)), k=len(over))
+        draws.append(statistics.median(over[i] for i in rounds) / statistics.median(under[i] for i in rounds))
+    draws.sort()
+    return statistics.median(over) / statistics.median(under), draws[50], draws[-51]
+
+
 def report(name, seconds):
-    """MB/s by medians, and the ratios with the 95 % interval of a bootstrap over rounds."""
+    """MB/s by medians, and how many times as fast as each peer."""
     rates = ", ".join(f"{side} {1e-6 / statistics.median(times):.3g} MB/s" for side, times in seconds.items())
     print(f"{name}: {rates}")
-    ours = seconds["aquifer"]
-    choose = random.Random(0)
     for side, times in list(seconds.items())[1:]:
-        draws = []
-        for _ in range(2000):
-            rounds = choose.choices(range(len(ours)), k=len(ours))
-            draws.append(statistics.median(times[i] for i in rounds) / statistics.median(ours[i] for i in rounds))
-        draws.sort()
-        ratio = statistics.median(times) / statistics.median(ours)
-        print(f"    {ratio:.0f} times {side} [{draws[50]:.0f}, {draws[-51]:.0f}]")
+        times_as_fast, low, high = ratio(times, seconds["aquifer"])
+        print(f"    {times_as_fast:.0f} times {side} [{low:.0f}, {high:.0f}]")
 
 
 def main():

@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from data_rules import ROOT, sources
+from data_rules import ROOT, ratio, sources
 
 OURS = ROOT / "target" / os.environ.get("AQUIFER_PROFILE", "release") / "aquifer"
 KINDS = ("web", "wiki", "books", "html", "python", "rust", "languages")
@@ -86,15 +86,11 @@ def scaling(folder, args):
     for _ in range(args.rounds):
         for threads in seconds:
             seconds[threads].append(run(recipe, folder / "corpus", folder / "out", "--threads", str(threads))[0])
-    choose, draws = random.Random(0), []
-    for _ in range(2000):
-        rounds = choose.choices(range(args.rounds), k=args.rounds)
-        draws.append(statistics.median(seconds[1][i] for i in rounds) / statistics.median(seconds[2][i] for i in rounds))
-    draws.sort()
     one, two = (statistics.median(seconds[threads]) for threads in (1, 2))
     total = size(texts) / 1e6
+    faster, low, high = ratio(seconds[1], seconds[2])
     print(f"{len(texts)} texts, {total:.1f} MB, {args.rounds} rounds: {total / one:.1f} MB/s with one thread, {total / two:.1f} with two: "
-          f"{one / two:.2f} x  (95 %: {draws[50]:.2f} to {draws[-51]:.2f})")
+          f"{faster:.2f} x  (95 %: {low:.2f} to {high:.2f})")
 
 
 def memory(folder, args):

@@ -59,10 +59,6 @@ impl Tail<'_> {
         self.pipeline.files.len()
     }
 
-    fn sample_of(&self, part: usize) -> f64 {
-        self.pipeline.sample_of(part)
-    }
-
     /// The vocabulary of the run, found, named or learnt; `None` if it was stopped.
     fn tokenizer(&self) -> Result<Option<Tokenizer>, PipelineError> {
         let folder = self.pipeline.layout.tokenizer();
@@ -83,7 +79,7 @@ impl Tail<'_> {
         let Shards { tokenizer, vocab_size, learn_from, held_out, .. } = self.shards;
         let mut bytes = 0.0;
         for part in 0..self.parts() {
-            bytes += self.pipeline.kept(part)?.bytes as f64 * self.sample_of(part) * (1.0 - held_out);
+            bytes += self.pipeline.kept(part)?.bytes as f64 * self.pipeline.sample_of(part) * (1.0 - held_out);
         }
         let drawn = (*learn_from as f64 / bytes.max(1.0)).min(1.0);
         let expected = (bytes * drawn) as u64;
@@ -103,7 +99,7 @@ impl Tail<'_> {
         let mut failed = None;
         let documents = documents.map_while(|document| document.map_err(|error| failed = Some(error)).ok());
         let texts = documents.filter_map(|(part, document)| {
-            let trained = self.shards.split_of(&document.id, self.sample_of(part)) == Some(Split::Train);
+            let trained = self.shards.split_of(&document.id, self.pipeline.sample_of(part)) == Some(Split::Train);
             (trained && self.shards.lot("vocabulary", &document.id) < drawn).then_some(document.text)
         });
         let learnt = match tokenizer.as_str() {
@@ -137,7 +133,7 @@ impl Tail<'_> {
         let options = ShardOptions { format: ShardFormat::Aquifer, ..self.shards.options(&layout.tokenizer()) };
         for part in left {
             let folder = |split| layout.tokens(part, split);
-            let mut splits = Splits::new(self.shards, self.sample_of(part), tokenizer, &options, folder);
+            let mut splits = Splits::new(self.shards, self.pipeline.sample_of(part), tokenizer, &options, folder);
             for document in self.pipeline.kept_documents(part)? {
                 if self.stop.requested() {
                     return Ok(());
